@@ -1,0 +1,1 @@
+"""What a network costs on a device: operator graphs, memory, measured and predicted latency."""

@@ -1,0 +1,159 @@
+"""From a network to the operators a device runs: what the TFLite converter makes of it, without the converter.
+
+The rules are the converter's: batch norm folds into the convolution before it, ReLU and ReLU6 fuse into the op
+before them, swish becomes LOGISTIC and MUL, dropout vanishes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hardware_profiles.op_graph import OpGraph, OpGraphBuilder, Precision
+from searchspaces import layers
+from searchspaces.errors import InputError
+from searchspaces.graph import LayerGraph, Node
+from searchspaces.spec import NetworkSpec
+
+_FUSED = {"relu": "RELU", "relu6": "RELU6"}
+_POINTWISE = {"sigmoid": "LOGISTIC", "hard_silu": "HARD_SWISH", "softmax": "SOFTMAX", "relu": "RELU", "relu6": "RELU6"}
+
+
+def lower(spec: NetworkSpec, *, precision: Precision = "float32", batch: int = 1) -> OpGraph:
+    """The op graph of a network; equal to that of its converted file, op for op and shape for shape."""
+    if batch < 1:
+        raise InputError(f"batch: expected 1 or more, got {batch}; phones run 1.")
+    return _Lowering(spec.graph, precision, batch).run()
+
+
+class _Lowering:
+    """One pass over the layers; `value[i]` is the tensor that carries node i's output."""
+
+    def __init__(self, graph: LayerGraph, precision: Precision, batch: int) -> None:
+        self.graph, self.batch = graph, batch
+        self.activations = "float32" if precision == "float32" else "int8"
+        self.weights = self.activations
+        self.biases = "float32" if precision == "float32" else "int32"
+        self.out = OpGraphBuilder()
+        self.value: list[int] = []
+        self.uses = [0] * len(graph.nodes)
+        for node in graph.nodes:
+            for index in node.inputs:
+                self.uses[index] += 1
+        self.consumers: dict[int, int] = {
+            source: index for index, node in enumerate(graph.nodes) for source in node.inputs
+        }
+
+    def run(self) -> OpGraph:
+        nodes = self.graph.nodes
+        self.value = [-1] * len(nodes)
+        self.value[0] = self._activation_tensor(nodes[0].shape)
+        for index, node in enumerate(nodes[1:], start=1):
+            if self.value[index] < 0:
+                self._emit(index, node)
+        return self.out.build([self.value[0]], [self.value[-1]])
+
+    def _emit(self, index: int, node: Node) -> None:
+        match node.layer:
+            case layers.Conv2D() | layers.DepthwiseConv2D() | layers.Dense():
+                self._matrix(index, node)
+            case layers.BatchNorm():
+                raise InputError(f"layer {node.name}: expected a convolution before batch norm; put one there.")
+            case layers.Activation():
+                self._activation(index, node)
+            case layers.Add() | layers.Multiply():
+                kind = "ADD" if isinstance(node.layer, layers.Add) else "MUL"
+                self._binary(kind, [self.value[source] for source in node.inputs], index, node)
+            case layers.Rescale():
+                self._rescale(index, node)
+            case layers.GlobalAveragePool():
+                axes = self.out.tensor((2,), "int32", constant=True)
+                output = self._output(index)
+                source = self.value[node.inputs[0]]
+                self.out.op("MEAN", [source, axes], [output], node.block, keep_dims=node.layer.keep_dims)
+            case layers.Dropout():
+                self.value[index] = self.value[node.inputs[0]]
+            case _:
+                raise InputError(f"layer {node.name}: no rule to lower a {type(node.layer).__name__}; add one here.")
+
+    def _matrix(self, index: int, node: Node) -> None:
+        """Convolution or dense layer, with the batch norm and activation behind it folded in."""
+        last = index
+        following = self._only_consumer(last)
+        folded = following is not None and isinstance(self.graph.nodes[following].layer, layers.BatchNorm)
+        if folded and following is not None:
+            last = following
+        last, fused = self._absorb(last)
+        kernel = node.layer.weights(*self.graph.input_shapes(node))[0].shape
+        attributes: dict[str, int | str] = {"activation": fused}
+        match node.layer:
+            case layers.Conv2D(stride=stride):
+                kind, shape = "CONV_2D", (kernel[3], *kernel[:3])
+                attributes.update(padding="SAME", stride=stride)
+            case layers.DepthwiseConv2D(stride=stride):
+                kind, shape = "DEPTHWISE_CONV_2D", (1, *kernel[:3])
+                attributes.update(padding="SAME", stride=stride)
+            case _:
+                kind, shape = "FULLY_CONNECTED", (kernel[1], kernel[0])
+        weights = self.out.tensor(shape, self.weights, constant=True)
+        has_bias = folded or kind != "FULLY_CONNECTED" or getattr(node.layer, "use_bias", False)
+        bias = self.out.tensor((node.shape[-1],), self.biases, constant=True) if has_bias else -1
+        output = self._output(last)
+        self.out.op(kind, [self.value[node.inputs[0]], weights, bias], [output], node.block, **attributes)
+        self._mark(index, last)
+
+    def _activation(self, index: int, node: Node) -> None:
+        name, source = getattr(node.layer, "name", ""), self.value[node.inputs[0]]
+        if name == "silu":
+            gate = self._activation_tensor(node.shape)
+            self.out.op("LOGISTIC", [source], [gate], node.block)
+            self._binary("MUL", [source, gate], index, node)
+        else:
+            self.out.op(_POINTWISE[name], [source], [self._output(index)], node.block)
+
+    def _rescale(self, index: int, node: Node) -> None:
+        """MUL then ADD; a scale of 1 or an offset of 0 leaves its op out, as the converter does."""
+        layer = node.layer
+        if not isinstance(layer, layers.Rescale):
+            raise InputError(f"layer {node.name}: expected a rescale, got {type(layer).__name__}; mend its block.")
+        x = self.value[node.inputs[0]]
+        steps = [("MUL", layer.scale, 1.0), ("ADD", layer.offset, 0.0)]
+        for kind, numbers, neutral in steps:
+            if all(number == neutral for number in numbers):
+                continue
+            shape = () if len(numbers) == 1 else (len(numbers),)
+            constant = self.out.tensor(shape, self.activations, constant=True)
+            output = self._activation_tensor(node.shape)
+            self.out.op(kind, [x, constant], [output], node.block, activation="NONE")
+            x = output
+        self.value[index] = x
+
+    def _binary(self, kind: str, inputs: Sequence[int], index: int, node: Node) -> None:
+        last, fused = self._absorb(index)
+        self.out.op(kind, inputs, [self._output(last)], node.block, activation=fused)
+        self._mark(index, last)
+
+    def _absorb(self, index: int) -> tuple[int, str]:
+        """The ReLU that alone follows node `index`, fused: the node it ends at and the fused function's name."""
+        following = self._only_consumer(index)
+        if following is not None:
+            layer = self.graph.nodes[following].layer
+            if isinstance(layer, layers.Activation) and layer.name in _FUSED:
+                return following, _FUSED[layer.name]
+        return index, "NONE"
+
+    def _only_consumer(self, index: int) -> int | None:
+        return self.consumers[index] if self.uses[index] == 1 else None
+
+    def _mark(self, first: int, last: int) -> None:
+        """All nodes of the chain from `first` to `last` are carried by one op, whose output `last` has."""
+        node = last
+        while node > first:
+            node = self.graph.nodes[node].inputs[0]
+            self.value[node] = self.value[last]
+
+    def _output(self, index: int) -> int:
+        self.value[index] = self._activation_tensor(self.graph.nodes[index].shape)
+        return self.value[index]
+
+    def _activation_tensor(self, shape: layers.Shape) -> int:
+        return self.out.tensor((self.batch, *shape), self.activations)

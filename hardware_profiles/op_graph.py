@@ -1,0 +1,175 @@
+"""`OpGraph`: what a device runs, operator by operator, with the shapes and sizes that cost follows from.
+
+It comes from a network (`lower`) or from a file (`read_tflite`); the two agree op for op. Operators carry TFLite's
+builtin names; shapes carry the batch. Weights themselves are not held here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Literal, TypeAlias
+
+Precision: TypeAlias = Literal["float32", "int8"]
+
+DTYPE_BYTES = {
+    "float32": 4,
+    "float16": 2,
+    "int8": 1,
+    "uint8": 1,
+    "int16": 2,
+    "int32": 4,
+    "int64": 8,
+    "bool": 1,
+    "float64": 8,
+    "int4": 0.5,
+}
+
+_MATRIX_OPS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of the graph: shape with the batch, element type, and whether the file holds its values."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    constant: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of its values."""
+        return int(prod(self.shape) * DTYPE_BYTES.get(self.dtype, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One operator. `inputs` and `outputs` index the graph's tensors (-1: an optional input left out).
+
+    `attributes` holds what changes the work (stride, padding, fused activation), sorted by name; `block` is the
+    network's block it came from where that is known, and takes no part in comparisons.
+    """
+
+    kind: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    attributes: tuple[tuple[str, int | float | str | bool], ...] = ()
+    block: int | None = field(default=None, compare=False)
+
+    def attribute(self, name: str) -> int | float | str | bool | None:
+        """The value of an attribute, None where the op has none of that name."""
+        return dict(self.attributes).get(name)
+
+
+@dataclass(frozen=True)
+class OpGraph:
+    """Operators in running order over a list of tensors."""
+
+    tensors: tuple[Tensor, ...]
+    ops: tuple[Op, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    def macs_of(self, op: Op) -> int:
+        """Multiply-adds of a convolution, dense layer or matrix product; 0 for any other op."""
+        shapes = [self.tensors[index].shape for index in op.inputs if index >= 0]
+        out = prod(self.tensors[op.outputs[0]].shape) if op.outputs else 0
+        match op.kind:
+            case "CONV_2D":
+                return out * prod(shapes[1][1:])
+            case "DEPTHWISE_CONV_2D":
+                return out * prod(shapes[1][1:3])
+            case "CONV_3D":
+                return out * prod(shapes[1][:4])
+            case "TRANSPOSE_CONV":
+                return prod(shapes[2]) * prod(shapes[1][:3]) if len(shapes) > 2 else 0
+            case "FULLY_CONNECTED":
+                return out * shapes[1][-1]
+            case "BATCH_MATMUL":
+                inner = shapes[0][-2] if op.attribute("adj_x") else shapes[0][-1]
+                return out * inner
+        return 0
+
+    @property
+    def precision(self) -> Precision:
+        """int8 where the convolutions and dense layers compute in int8, else float32."""
+        return (
+            "int8" if any(self.tensors[op.outputs[0]].dtype == "int8" for op in self.ops if op.outputs) else "float32"
+        )
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-adds of one run at the graph's batch."""
+        return sum(self.macs_of(op) for op in self.ops)
+
+    @cached_property
+    def weight_bytes(self) -> int:
+        """Bytes of all constants, each counted once."""
+        return sum(tensor.size_bytes for tensor in self.tensors if tensor.constant)
+
+    @cached_property
+    def params(self) -> int:
+        """Values held for convolutions, dense layers and their biases: batch norm is folded into them here."""
+        held = {index for op in self.ops if op.kind in _MATRIX_OPS for index in op.inputs[1:] if index >= 0}
+        return sum(prod(self.tensors[index].shape) for index in held if self.tensors[index].constant)
+
+    @cached_property
+    def op_counts(self) -> dict[str, int]:
+        """How many ops of each kind, the most frequent first."""
+        return dict(Counter(op.kind for op in self.ops).most_common())
+
+    def describe_op(self, op: Op) -> tuple[object, ...]:
+        """An op as kind, attributes and shapes, free of tensor numbers: what two graphs are compared by."""
+
+        def face(index: int) -> tuple[object, ...] | None:
+            return None if index < 0 else (self.tensors[index].shape, self.tensors[index].dtype)
+
+        return (op.kind, op.attributes, tuple(map(face, op.inputs)), tuple(map(face, op.outputs)))
+
+    @cached_property
+    def signature(self) -> tuple[tuple[object, ...], ...]:
+        """The whole graph in the terms of `describe_op`."""
+        return tuple(self.describe_op(op) for op in self.ops)
+
+
+def difference(first: OpGraph, second: OpGraph) -> str | None:
+    """The first op in which two graphs differ, in words; None where they are equal op for op and shape for shape."""
+    for number, (left, right) in enumerate(zip(first.signature, second.signature, strict=False)):
+        if left != right:
+            return f"op {number}: {left} against {right}"
+    if len(first.ops) != len(second.ops):
+        longer = max(first, second, key=lambda graph: len(graph.ops))
+        extra = longer.signature[min(len(first.ops), len(second.ops))]
+        return f"{len(first.ops)} ops against {len(second.ops)}; the first one more is {extra}"
+    return None
+
+
+class OpGraphBuilder:
+    """Collects tensors and ops; used by everything that makes an `OpGraph`."""
+
+    def __init__(self) -> None:
+        self.tensors: list[Tensor] = []
+        self.ops: list[Op] = []
+
+    def tensor(self, shape: Iterable[int], dtype: str, *, constant: bool = False) -> int:
+        """Add a tensor; returns its index."""
+        self.tensors.append(Tensor(tuple(shape), dtype, constant))
+        return len(self.tensors) - 1
+
+    def op(
+        self,
+        kind: str,
+        inputs: Iterable[int],
+        outputs: Iterable[int],
+        block: int | None = None,
+        **attributes: int | float | str | bool,
+    ) -> None:
+        """Add an op over tensors already there."""
+        self.ops.append(Op(kind, tuple(inputs), tuple(outputs), tuple(sorted(attributes.items())), block))
+
+    def build(self, inputs: Iterable[int], outputs: Iterable[int]) -> OpGraph:
+        """The finished graph."""
+        return OpGraph(tuple(self.tensors), tuple(self.ops), tuple(inputs), tuple(outputs))

@@ -1,0 +1,1 @@
+"""Keras networks built from a NetworkSpec."""

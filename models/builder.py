@@ -1,0 +1,120 @@
+"""From a `NetworkSpec` to a Keras 3 model, on any backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from searchspaces import layers
+from searchspaces.errors import InputError
+from searchspaces.spec import NetworkSpec
+
+
+def build(spec: NetworkSpec, *, seed: int = 0) -> keras.Model:
+    """A Keras model of the network, batch left open; layers carry the names of the spec's nodes.
+
+    Args:
+        spec: the network; `spec.without_softmax()` gives the logits that training wants.
+        seed: of the initial weights and of dropout; the same seed gives the same weights.
+    """
+    nodes = spec.graph.nodes
+    seeds = np.random.SeedSequence(seed).generate_state(len(nodes))
+    values = [keras.Input(spec.input_shape, name=nodes[0].name)]
+    for node, layer_seed in zip(nodes[1:], seeds[1:], strict=True):
+        make = _MAKERS.get(type(node.layer))
+        if make is None:
+            raise InputError(f"layer {node.name}: no Keras layer for {type(node.layer).__name__}; add one here.")
+        inputs = [values[index] for index in node.inputs]
+        values.append(make(node.layer, node.name, int(layer_seed))(inputs if len(inputs) > 1 else inputs[0]))
+    return keras.Model(values[0], values[-1], name=_identifier(spec.name))
+
+
+def _conv_init(seed: int) -> keras.initializers.Initializer:
+    """He initialisation over the fan-out, as EfficientNet and its kin use it."""
+    return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal", seed=seed)
+
+
+def _conv(layer: layers.Conv2D, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Conv2D(
+        layer.filters,
+        layer.kernel,
+        strides=layer.stride,
+        padding="same",
+        use_bias=layer.use_bias,
+        kernel_initializer=_conv_init(seed),
+        name=name,
+    )
+
+
+def _depthwise(layer: layers.DepthwiseConv2D, name: str, seed: int) -> keras.Layer:
+    return keras.layers.DepthwiseConv2D(
+        layer.kernel,
+        strides=layer.stride,
+        padding="same",
+        use_bias=layer.use_bias,
+        # Fan-out of a depthwise kernel counts its own taps only; Keras would count the channels in.
+        depthwise_initializer=keras.initializers.RandomNormal(stddev=(2.0 / layer.kernel**2) ** 0.5, seed=seed),
+        name=name,
+    )
+
+
+def _dense(layer: layers.Dense, name: str, seed: int) -> keras.Layer:
+    init = keras.initializers.GlorotUniform(seed=seed)
+    return keras.layers.Dense(layer.units, use_bias=layer.use_bias, kernel_initializer=init, name=name)
+
+
+def _batch_norm(layer: layers.BatchNorm, name: str, seed: int) -> keras.Layer:
+    return keras.layers.BatchNormalization(
+        momentum=layer.momentum,
+        epsilon=layer.epsilon,
+        gamma_initializer="zeros" if layer.zero_gamma else "ones",
+        name=name,
+    )
+
+
+def _rescale(layer: layers.Rescale, name: str, seed: int) -> keras.Layer:
+    scale, offset = (values[0] if len(values) == 1 else list(values) for values in (layer.scale, layer.offset))
+    return keras.layers.Rescaling(scale, offset=offset, name=name)
+
+
+def _pool(layer: layers.GlobalAveragePool, name: str, seed: int) -> keras.Layer:
+    return keras.layers.GlobalAveragePooling2D(keepdims=layer.keep_dims, name=name)
+
+
+def _dropout(layer: layers.Dropout, name: str, seed: int) -> keras.Layer:
+    noise = (None, 1, 1, 1) if layer.whole_example else None
+    return keras.layers.Dropout(layer.rate, noise_shape=noise, seed=seed, name=name)
+
+
+def _activation(layer: layers.Activation, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Activation(layer.name, name=name)
+
+
+def _add(layer: layers.Add, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Add(name=name)
+
+
+def _multiply(layer: layers.Multiply, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Multiply(name=name)
+
+
+_MAKERS: dict[type, Callable[[Any, str, int], keras.Layer]] = {
+    layers.Activation: _activation,
+    layers.Add: _add,
+    layers.BatchNorm: _batch_norm,
+    layers.Conv2D: _conv,
+    layers.Dense: _dense,
+    layers.DepthwiseConv2D: _depthwise,
+    layers.Dropout: _dropout,
+    layers.GlobalAveragePool: _pool,
+    layers.Multiply: _multiply,
+    layers.Rescale: _rescale,
+}
+
+
+def _identifier(name: str) -> str:
+    """Keras names take letters, digits and underscores."""
+    return "".join(character if character.isalnum() else "_" for character in name)

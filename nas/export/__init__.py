@@ -1,0 +1,1 @@
+"""From a trained network to a checked .tflite file with its papers."""

@@ -1,0 +1,1 @@
+"""Search spaces: choices, architectures, and the networks they stand for."""

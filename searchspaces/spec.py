@@ -1,0 +1,93 @@
+"""`NetworkSpec`: a network as plain data, from which cost, Keras and TFLite all follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from searchspaces.blocks import Block, RescaleBlock, SoftmaxBlock, block_from_dict, block_to_dict
+from searchspaces.errors import InputError
+from searchspaces.graph import GraphBuilder, LayerGraph
+from searchspaces.layers import Shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """Blocks in running order, for one input shape (without the batch)."""
+
+    name: str
+    input_shape: Shape
+    blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.input_shape) not in (1, 3) or any(side < 1 for side in self.input_shape):
+            raise InputError(
+                f"input_shape of {self.name}: expected (height, width, channels) or (features,) of positive "
+                f"numbers, got {self.input_shape}; write for example 32x32x3 or 54."
+            )
+        if not self.blocks:
+            raise InputError(f"blocks of {self.name}: expected at least one, got none; add a classifier.")
+        names = [block.name for block in self.blocks]
+        if len(set(names)) != len(names):
+            raise InputError(f"blocks of {self.name}: expected distinct names, got {names}; number them.")
+
+    @cached_property
+    def graph(self) -> LayerGraph:
+        """The primitive layers of all blocks."""
+        builder, x = GraphBuilder(self.input_shape), 0
+        for index, block in enumerate(self.blocks):
+            builder.enter(index, block.name)
+            x = block.expand(builder, x)
+        return builder.build()
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape that comes out, without the batch."""
+        return self.graph.nodes[-1].shape
+
+    @property
+    def params(self) -> int:
+        """All stored values, batch-norm statistics too."""
+        return self.graph.count_params()[0]
+
+    @property
+    def trainable_params(self) -> int:
+        """The values that training changes."""
+        return self.graph.count_params()[1]
+
+    def without_softmax(self) -> NetworkSpec:
+        """The same network ending in logits, as training wants it."""
+        if isinstance(self.blocks[-1], SoftmaxBlock):
+            return replace(self, blocks=self.blocks[:-1])
+        return self
+
+    def with_rescale(self, scale: tuple[float, ...], offset: tuple[float, ...]) -> NetworkSpec:
+        """The same network that takes raw input and rescales it first, per channel or for all at once."""
+        for name, values in (("scale", scale), ("offset", offset)):
+            if len(values) not in (1, self.input_shape[-1]):
+                raise InputError(
+                    f"{name}: expected 1 or {self.input_shape[-1]} numbers for input {self.input_shape}, "
+                    f"got {len(values)}; give one for each channel."
+                )
+        return replace(self, blocks=(RescaleBlock(scale=scale, offset=offset), *self.blocks))
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able form; `from_dict` reads it back."""
+        return {
+            "name": self.name,
+            "input_shape": list(self.input_shape),
+            "blocks": [block_to_dict(block) for block in self.blocks],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> NetworkSpec:
+        """The network that `to_dict` wrote down."""
+        missing = {"name", "input_shape", "blocks"} - set(data)
+        if missing:
+            raise InputError(
+                f"network: expected keys name, input_shape and blocks, {sorted(missing)} missing; add them."
+            )
+        blocks = tuple(block_from_dict(block) for block in data["blocks"])
+        return cls(name=data["name"], input_shape=tuple(data["input_shape"]), blocks=blocks)
