@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -13,12 +14,13 @@ from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
 
-def build(spec: NetworkSpec, *, seed: int = 0) -> keras.Model:
+def build(spec: NetworkSpec, *, seed: int = 0, batch_norm_momentum: float | None = None) -> keras.Model:
     """A Keras model of the network, batch left open; layers carry the names of the spec's nodes.
 
     Args:
         spec: the network; `spec.without_softmax()` gives the logits that training wants.
         seed: of the initial weights and of dropout; the same seed gives the same weights.
+        batch_norm_momentum: in place of the spec's; small data wants statistics that follow faster.
     """
     nodes = spec.graph.nodes
     seeds = np.random.SeedSequence(seed).generate_state(len(nodes))
@@ -27,8 +29,11 @@ def build(spec: NetworkSpec, *, seed: int = 0) -> keras.Model:
         make = _MAKERS.get(type(node.layer))
         if make is None:
             raise InputError(f"layer {node.name}: no Keras layer for {type(node.layer).__name__}; add one here.")
+        layer = node.layer
+        if isinstance(layer, layers.BatchNorm) and batch_norm_momentum is not None:
+            layer = replace(layer, momentum=batch_norm_momentum)
         inputs = [values[index] for index in node.inputs]
-        values.append(make(node.layer, node.name, int(layer_seed))(inputs if len(inputs) > 1 else inputs[0]))
+        values.append(make(layer, node.name, int(layer_seed))(inputs if len(inputs) > 1 else inputs[0]))
     return keras.Model(values[0], values[-1], name=_identifier(spec.name))
 
 

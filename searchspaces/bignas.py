@@ -127,6 +127,7 @@ class BigNAS(SearchSpace):
                         kernel=int(values.get(f"kernel_{number}", 3)),
                         stride=stage.stride if layer == 0 else 1,
                         se_filters=max(1, filters // 4),
+                        zero_gamma=True,
                     )
                 )
                 filters = width

@@ -1,0 +1,1 @@
+"""Tasks, data sets, published figures and measurements of the tool itself."""

@@ -1,0 +1,236 @@
+"""Training one network: a Keras fit with a time limit, early stop, NaN caught and a checkpoint every epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.batches import Batches
+from models.builder import build
+from models.optimizer import FlatAdamW
+from searchspaces.errors import InputError
+from searchspaces.spec import NetworkSpec
+
+_EVALUATION_BATCH = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """How to train. The learning rate rises over `warmup` (a share of all steps) and falls along a cosine."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.1
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "epochs": self.epochs >= 1,
+            "batch_size": self.batch_size >= 1,
+            "learning_rate": self.learning_rate > 0,
+            "weight_decay": self.weight_decay >= 0,
+            "warmup": 0 <= self.warmup < 1,
+            "patience": self.patience >= 0,
+        }
+        for name, holds in bounds.items():
+            if not holds:
+                raise InputError(f"{name}: got {getattr(self, name)}, which no training can use; see the defaults.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """What a training came to; `stopped` is done, patience, time limit, nan or caller."""
+
+    model: keras.Model = field(repr=False)
+    accuracy: float
+    epochs: int
+    seconds: float
+    stopped: str
+    history: Mapping[str, list[float]]
+
+
+def train(
+    spec: NetworkSpec,
+    training: tuple[NDArray[np.generic], NDArray[np.int64]],
+    validation: tuple[NDArray[np.generic], NDArray[np.int64]],
+    config: TrainConfig,
+    *,
+    seed: int = 0,
+    shift: int = 0,
+    flip: bool = False,
+    time_limit_s: float | None = None,
+    on_epoch: Callable[[int, Mapping[str, float]], bool] | None = None,
+    checkpoint: Path | None = None,
+) -> TrainResult:
+    """Train a network for classification; accuracy is that of the best epoch on the validation rows.
+
+    Args:
+        spec: the network, ending in class probabilities; it is trained on its logits.
+        training: rows ``[count, *input_shape]`` and labels ``[count]``.
+        validation: rows the weights never see.
+        seed: of the weights, dropout, shuffling and augmentation.
+        shift: largest random translation of images in pixels.
+        flip: mirror images at random.
+        time_limit_s: stop after this long, at the end of a batch.
+        on_epoch: called with the epoch's number and figures; a False ends the training.
+        checkpoint: folder in which an interrupted training goes on where its last epoch ended.
+    """
+    start = time.monotonic()
+    model = compiled(spec.without_softmax(), config, rows=len(training[0]), seed=seed)
+    watch = _Watch(start, time_limit_s, on_epoch)
+    callbacks: list[keras.callbacks.Callback] = [watch]
+    best = _BestWeights()
+    callbacks.append(best)
+    if config.patience:
+        callbacks.append(keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=config.patience))
+    first_epoch, backup = 0, None
+    if checkpoint is not None:
+        backup = _Backup(checkpoint, best)
+        callbacks.append(backup)
+        first_epoch = backup.restore(model)
+    batches = Batches(
+        *training, batch_size=config.batch_size, seed=seed, shift=shift, flip=flip, first_epoch=first_epoch
+    )
+    held_out = (validation[0].astype(np.float32), validation[1])
+    history = model.fit(
+        batches,
+        validation_data=held_out,
+        validation_batch_size=min(_EVALUATION_BATCH, len(held_out[0])),
+        epochs=config.epochs,
+        initial_epoch=first_epoch,
+        callbacks=callbacks,
+        verbose=0,
+    )
+    best.restore(model)
+    epochs = first_epoch + len(history.epoch)
+    early = config.patience and epochs < config.epochs and not watch.stopped
+    return TrainResult(
+        model=model,
+        accuracy=best.accuracy,
+        epochs=epochs,
+        seconds=time.monotonic() - start,
+        stopped=watch.stopped or ("patience" if early else "done"),
+        history={name: [float(value) for value in values] for name, values in history.history.items()},
+    )
+
+
+def compiled(spec: NetworkSpec, config: TrainConfig, *, rows: int, seed: int) -> keras.Model:
+    """The network with loss, metric and optimiser, ready to fit `rows` rows an epoch."""
+    model = build(spec, seed=seed, batch_norm_momentum=0.9)
+    steps = config.epochs * max(1, rows // min(config.batch_size, rows))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=config.learning_rate / 50,
+        decay_steps=max(1, int(steps * (1 - config.warmup))),
+        warmup_target=config.learning_rate,
+        warmup_steps=int(steps * config.warmup),
+    )
+    optimizer = FlatAdamW(schedule, decay=config.weight_decay)
+    # Variables made beforehand spare Keras a second tracing of the whole step.
+    optimizer.build(model.trainable_variables)
+    model.compile(
+        optimizer,
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=False,
+    )
+    return model
+
+
+def with_probabilities(spec: NetworkSpec, trained: keras.Model) -> keras.Model:
+    """The whole network, softmax included, with the weights of one trained on its logits."""
+    model = build(spec)
+    model.set_weights(trained.get_weights())
+    return model
+
+
+class _Watch(keras.callbacks.Callback):
+    """Ends a training on NaN, at the time limit, or when the caller says so."""
+
+    def __init__(
+        self,
+        start: float,
+        time_limit_s: float | None,
+        on_epoch: Callable[[int, Mapping[str, float]], bool] | None,
+    ) -> None:
+        super().__init__()
+        self._start, self._limit, self._on_epoch = start, time_limit_s, on_epoch
+        self.stopped = ""
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self._stop("nan")
+        elif self._limit is not None and time.monotonic() - self._start > self._limit:
+            self._stop("time limit")
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        if self._on_epoch is None or self.stopped:
+            return
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        if not self._on_epoch(epoch + 1, figures):
+            self._stop("caller")
+
+    def _stop(self, reason: str) -> None:
+        self.stopped = self.stopped or reason
+        self.model.stop_training = True
+
+
+class _BestWeights(keras.callbacks.Callback):
+    """Keeps the weights of the epoch with the highest validation accuracy; later epochs win ties."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accuracy = 0.0
+        self.weights: list[NDArray[Any]] | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        accuracy = float((logs or {}).get("val_accuracy", 0.0))
+        if self.weights is None or accuracy >= self.accuracy:
+            self.accuracy, self.weights = accuracy, self.model.get_weights()
+
+    def restore(self, model: keras.Model) -> None:
+        if self.weights is not None:
+            model.set_weights(self.weights)
+
+
+class _Backup(keras.callbacks.Callback):
+    """Writes everything a training needs to go on, after each epoch, replacing the file in one step."""
+
+    def __init__(self, folder: Path, best: _BestWeights) -> None:
+        super().__init__()
+        self._file, self._best = folder / "training.npz", best
+
+    def restore(self, model: keras.Model) -> int:
+        """Load the last epoch's state, if there is one; returns the number of the next epoch."""
+        if not self._file.exists():
+            return 0
+        with np.load(self._file, allow_pickle=False) as saved:
+            variables = [*model.variables, *model.optimizer.variables]
+            if int(saved["count"]) != len(variables):
+                raise InputError(
+                    f"{self._file}: expected the checkpoint of this network with {len(variables)} arrays, "
+                    f"got {int(saved['count'])}; give another --out folder."
+                )
+            for index, variable in enumerate(variables):
+                variable.assign(saved[f"v{index}"])
+            best = [saved[f"b{index}"] for index in range(len(model.get_weights()))]
+            self._best.accuracy, self._best.weights = float(saved["accuracy"]), best
+            return int(saved["epoch"])
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        arrays = {f"v{index}": np.asarray(variable.value) for index, variable in enumerate(variables)}
+        arrays.update({f"b{index}": value for index, value in enumerate(self._best.weights or [])})
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._file.with_suffix(".tmp.npz")
+        with temporary.open("wb") as stream:
+            np.savez(stream, epoch=epoch + 1, accuracy=self._best.accuracy, count=len(variables), **arrays)
+        temporary.replace(self._file)
