@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,18 @@ from searchspaces.errors import InputError
 
 IDENTIFIER = b"TFL3"
 _NO_BUFFER = 0
+_LEFT_OUT = -1
+# The runtime's own kernels take no more.
+_MAX_RANK = 8
+# Least ranks of the first inputs of the ops that multiply matrices.
+_RANKS = {
+    "BATCH_MATMUL": (2, 2),
+    "CONV_2D": (4, 4),
+    "CONV_3D": (5, 5),
+    "DEPTHWISE_CONV_2D": (4, 4),
+    "FULLY_CONNECTED": (1, 2),
+    "TRANSPOSE_CONV": (1, 4, 4),
+}
 
 
 def read_tflite(source: bytes | Path) -> OpGraph:
@@ -76,11 +88,13 @@ class _Reader:
                 kind = f"CUSTOM:{(code.CustomCode() or b'?').decode(errors='replace')}"
             inputs = [operator.Inputs(position) for position in range(operator.InputsLength())]
             outputs = [operator.Outputs(position) for position in range(operator.OutputsLength())]
-            self._check_indices(inputs + outputs, len(out.tensors), index)
+            self._check_indices(inputs, len(out.tensors), f"op {index}", least=_LEFT_OUT)
+            self._check_indices(outputs, len(out.tensors), f"op {index}")
+            self._check_ranks(kind, [out.tensors[at].shape for at in inputs if at >= 0], outputs, index)
             out.op(kind, inputs, outputs, None, **self._attributes(kind, operator))
         graph_inputs = [subgraph.Inputs(position) for position in range(subgraph.InputsLength())]
         graph_outputs = [subgraph.Outputs(position) for position in range(subgraph.OutputsLength())]
-        self._check_indices(graph_inputs + graph_outputs, len(out.tensors), -1)
+        self._check_indices(graph_inputs + graph_outputs, len(out.tensors), "the graph")
         return out.build(graph_inputs, graph_outputs)
 
     def _shape(self, tensor: Any) -> tuple[int, ...]:
@@ -91,18 +105,31 @@ class _Reader:
                 f"{self.name}: tensor {text} has a dynamic shape {tuple(int(side) for side in signature)}; "
                 "export with a fixed input shape."
             )
-        return tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))
+        if tensor.ShapeLength() > _MAX_RANK:
+            raise ValueError(f"a tensor of rank {tensor.ShapeLength()}")
+        shape = tuple(int(tensor.Shape(axis)) for axis in range(tensor.ShapeLength()))
+        if any(side < 0 for side in shape):
+            raise ValueError(f"a tensor of shape {shape}")
+        return shape
 
     def _buffer_bytes(self, index: int) -> int:
         buffer = self.model.Buffers(index)
         return max(int(buffer.DataLength()), int(buffer.Size()) if hasattr(buffer, "Size") else 0)
 
-    def _check_indices(self, indices: Iterable[int], count: int, op: int) -> None:
+    def _check_indices(self, indices: Iterable[int], count: int, place: str, least: int = 0) -> None:
         for index in indices:
-            if not -1 <= index < count:
+            if not least <= index < count:
                 raise InputError(
-                    f"{self.name}: op {op} refers to tensor {index} of {count}; the file is damaged, export it again."
+                    f"{self.name}: {place} refers to tensor {index} of {count}; the file is damaged, export it again."
                 )
+
+    def _check_ranks(self, kind: str, shapes: Sequence[tuple[int, ...]], outputs: Sequence[int], index: int) -> None:
+        """Inputs as the count of multiply-adds needs them."""
+        expected = _RANKS.get(kind, ())
+        if not outputs or any(len(shape) < rank for shape, rank in zip(shapes, expected, strict=False)):
+            raise ValueError(f"op {index} ({kind}) with inputs {list(shapes)[:4]} and {len(outputs)} outputs")
+        if len(shapes) < len(expected):
+            raise ValueError(f"op {index} ({kind}) with {len(shapes)} inputs")
 
     def _attributes(self, kind: str, operator: Any) -> dict[str, int | float | str | bool]:
         """What changes the work of the ops whose work depends on options."""

@@ -143,7 +143,7 @@ class _Writer:
         if source.constant:
             values, scales = self._constant(index)
             buffer = schema.BufferT()
-            buffer.data = values.view(np.uint8).reshape(-1)
+            buffer.data = np.atleast_1d(values).view(np.uint8).reshape(-1)
             buffers.append(buffer)
             tensor.buffer = len(buffers) - 1
             if scales is not None:

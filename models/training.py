@@ -15,35 +15,11 @@ from numpy.typing import NDArray
 from models.batches import Batches
 from models.builder import build
 from models.optimizer import FlatAdamW
+from models.train_config import TrainConfig
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
 _EVALUATION_BATCH = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """How to train. The learning rate rises over `warmup` (a share of all steps) and falls along a cosine."""
-
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 5e-3
-    weight_decay: float = 1e-2
-    warmup: float = 0.1
-    patience: int = 0
-
-    def __post_init__(self) -> None:
-        bounds = {
-            "epochs": self.epochs >= 1,
-            "batch_size": self.batch_size >= 1,
-            "learning_rate": self.learning_rate > 0,
-            "weight_decay": self.weight_decay >= 0,
-            "warmup": 0 <= self.warmup < 1,
-            "patience": self.patience >= 0,
-        }
-        for name, holds in bounds.items():
-            if not holds:
-                raise InputError(f"{name}: got {getattr(self, name)}, which no training can use; see the defaults.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,9 @@ is one class here and nothing elsewhere.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol, get_args
 
 from searchspaces import layers
 from searchspaces.errors import InputError, unknown_name
@@ -34,8 +35,23 @@ class Block(Protocol):
         ...
 
 
+class _Checked:
+    """Refuses numbers that make no layer, where the block is written down."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            rule = _RULES.get(field.name)
+            if rule is not None and not rule[0](value):
+                name = getattr(self, "name", "?")
+                raise InputError(f"{field.name} of block {name}: expected {rule[1]}, got {value!r}; correct it.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RescaleBlock:
+class RescaleBlock(_Checked):
     """Preprocessing that travels inside the network: ``x * scale + offset``."""
 
     name: str = "rescale"
@@ -50,7 +66,7 @@ class RescaleBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvBlock:
+class ConvBlock(_Checked):
     """Convolution, batch norm, activation."""
 
     name: str
@@ -69,7 +85,7 @@ class ConvBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MBConv:
+class MBConv(_Checked):
     """Inverted bottleneck (MobileNetV2), with squeeze-and-excite where `se_filters` is above 0.
 
     The residual is added where stride and width allow it; `zero_gamma` starts its branch at zero (BigNAS §3).
@@ -111,7 +127,7 @@ class MBConv:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolBlock:
+class PoolBlock(_Checked):
     """Global average pooling."""
 
     name: str = "pool"
@@ -124,7 +140,7 @@ class PoolBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenseBlock:
+class DenseBlock(_Checked):
     """Fully connected layer with bias, and its activation."""
 
     name: str
@@ -143,7 +159,7 @@ class DenseBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoftmaxBlock:
+class SoftmaxBlock(_Checked):
     """Class probabilities from logits; training stops short of it."""
 
     name: str = "probabilities"
@@ -165,8 +181,10 @@ def block_to_dict(block: Block) -> dict[str, Any]:
     return {"kind": type(block).__name__, **asdict(block)}
 
 
-def block_from_dict(data: dict[str, Any]) -> Block:
+def block_from_dict(data: Mapping[str, Any]) -> Block:
     """The block that `block_to_dict` wrote down."""
+    if not isinstance(data, Mapping):
+        raise InputError(f"block: expected a mapping with its kind and numbers, got {data!r}; see a written network.")
     kind = data.get("kind")
     if kind not in _KINDS:
         raise unknown_name("block kind", kind, _KINDS)
@@ -174,8 +192,36 @@ def block_from_dict(data: dict[str, Any]) -> Block:
     given = {key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key != "kind"}
     if unknown := set(given) - known:
         raise InputError(f"block {kind}: expected fields {sorted(known)}, got {sorted(unknown)}; remove them.")
+    needed = {field.name for field in fields(_KINDS[kind]) if field.default is MISSING}
+    if missing := needed - set(given):
+        raise InputError(f"block {kind}: expected fields {sorted(missing)}, which are missing; add them.")
     block: Block = _KINDS[kind](**given)
     return block
+
+
+def _is_count(value: object, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < 1
+
+
+_ACTIVATIONS = get_args(ActivationName)
+_COUNT = (_is_count, "a whole number above 0")
+_RATE = (_is_rate, "0 to below 1")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "activation": (lambda value: value is None or value in _ACTIVATIONS, f"one of {_ACTIVATIONS}"),
+    "drop_connect": _RATE,
+    "dropout": _RATE,
+    "expansion": _COUNT,
+    "filters": _COUNT,
+    "kernel": _COUNT,
+    "name": (lambda value: isinstance(value, str) and bool(value), "a name"),
+    "se_filters": (lambda value: _is_count(value, least=0), "a whole number, 0 or more"),
+    "stride": _COUNT,
+    "units": _COUNT,
+}
 
 
 def _activate(graph: GraphBuilder, name: ActivationName | None, x: int, node: str = "act") -> int:

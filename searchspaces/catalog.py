@@ -13,6 +13,8 @@ from searchspaces.tabnas import TabNAS
 
 SPACES: dict[str, type[SearchSpace]] = {space.name: space for space in (BigNAS, TabNAS)}
 
+_SIDE_DIGITS = 9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedNetwork:
@@ -59,6 +61,6 @@ def named_network(name: str, input_shape: Shape | None = None, classes: int | No
 def parse_shape(text: str) -> Shape:
     """A shape as written on the command line: ``32x32x3`` or ``54``."""
     parts = text.lower().split("x")
-    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) <= _SIDE_DIGITS and int(part) > 0 for part in parts):
         raise InputError(f"--input: expected sizes such as 32x32x3 or 54, got {text!r}; separate them by x.")
     return tuple(int(part) for part in parts)

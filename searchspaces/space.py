@@ -24,6 +24,7 @@ Indices: TypeAlias = NDArray[np.int64]
 
 BLANK = -1
 _BLANK_TEXT = "x"
+_INDEX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,11 @@ class SearchSpace(ABC):
             if name not in position:
                 raise unknown_name(f"option of space {self.name}", name, position)
             self._pins[position[name]] = self.choices[position[name]].index(value)
+
+    @property
+    def pins(self) -> dict[str, Value]:
+        """The choices held at one value, and that value."""
+        return {self.choices[column].name: self.choices[column].values[index] for column, index in self._pins.items()}
 
     @abstractmethod
     def network(self, architecture: Architecture) -> NetworkSpec:
@@ -322,10 +328,11 @@ class SearchSpace(ABC):
     def _parse_index(self, text: str, choice: Choice, part: str) -> int:
         if part == _BLANK_TEXT:
             return BLANK
-        if not part.isascii() or not part.isdigit() or int(part) >= len(choice.values):
+        # Longer numbers are out of range anyway, and Python refuses to read very long ones.
+        if not part.isascii() or not part.isdigit() or len(part) > _INDEX_DIGITS or int(part) >= len(choice.values):
             raise InputError(
                 f"architecture id {text!r}: expected {_BLANK_TEXT} or 0 to {len(choice.values) - 1} for "
-                f"{choice.name}, got {part!r}; see `nas sample {self.name}`."
+                f"{choice.name}, got {part[:20]!r}; see `nas sample {self.name}`."
             )
         return int(part)
 

@@ -89,5 +89,11 @@ class NetworkSpec:
             raise InputError(
                 f"network: expected keys name, input_shape and blocks, {sorted(missing)} missing; add them."
             )
-        blocks = tuple(block_from_dict(block) for block in data["blocks"])
-        return cls(name=data["name"], input_shape=tuple(data["input_shape"]), blocks=blocks)
+        shape, blocks = data["input_shape"], data["blocks"]
+        if not isinstance(shape, (list, tuple)) or not all(type(side) is int for side in shape):
+            raise InputError(
+                f"network: expected input_shape as a list of whole numbers, got {shape!r}; write [32, 32, 3]."
+            )
+        if not isinstance(blocks, (list, tuple)):
+            raise InputError(f"network: expected blocks as a list of mappings, got {blocks!r}; see a written network.")
+        return cls(name=str(data["name"]), input_shape=tuple(shape), blocks=tuple(map(block_from_dict, blocks)))

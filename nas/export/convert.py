@@ -6,14 +6,17 @@ they are refused, by name.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from searchspaces.errors import InputError, unknown_name
+from searchspaces.errors import InputError, MissingError, NoResultError, unknown_name
 
 Precision: TypeAlias = Literal["float32", "float16", "dynamic", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8")
@@ -30,34 +33,64 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
 
     Raises:
         InputError: unknown precision, missing calibration, or an operator TFLite has no built-in for.
+        MissingError: Keras does not run on TensorFlow in this process.
+        NoResultError: the converter refuses the network for another reason.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
+    examples = _checked_calibration(model, calibration) if precision == "int8" else None
+    _check_backend()
     signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="input")
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
     # Without freezing, the converter writes variables and the ops that read them, which no delegate takes.
     frozen = convert_variables_to_constants_v2(function)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if precision != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if precision == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    if precision == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        converter.representative_dataset = lambda: _examples(model, calibration)
-    try:
-        data: bytes = converter.convert()
-    except Exception as error:  # the converter raises its own class or a bare one, by version
-        raise _refusal(error) from error
+    with _quiet():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if examples is not None:
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+            converter.representative_dataset = lambda: _feed(examples)
+        try:
+            data: bytes = converter.convert()
+        except Exception as error:  # the converter raises its own class or a bare one, by version
+            raise _refusal(error, precision) from error
     return data
 
 
-def _examples(model: Any, calibration: NDArray[Any] | None) -> Iterable[list[NDArray[np.float32]]]:
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Two remarks of the converter are left out: they ask for what post-training quantisation does not have."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected", category=UserWarning)
+        logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+
+
+def _check_backend() -> None:
+    import keras
+
+    backend = keras.config.backend()
+    if backend != "tensorflow":
+        raise MissingError(
+            f"Keras backend: expected tensorflow for conversion to TFLite, got {backend}; start with "
+            "KERAS_BACKEND=tensorflow and load the trained weights there."
+        )
+
+
+def _checked_calibration(model: Any, calibration: NDArray[Any] | None) -> NDArray[Any]:
     if calibration is None or not len(calibration):
         raise InputError("calibration: expected training examples for int8, got none; pass some hundred of them.")
     if calibration.shape[1:] != tuple(model.input_shape[1:]):
@@ -65,19 +98,25 @@ def _examples(model: Any, calibration: NDArray[Any] | None) -> Iterable[list[NDA
             f"calibration: expected examples of shape {tuple(model.input_shape[1:])}, got {calibration.shape[1:]}; "
             "pass them as the network is fed."
         )
-    for example in calibration:
+    return calibration
+
+
+def _feed(examples: NDArray[Any]) -> Iterable[list[NDArray[np.float32]]]:
+    for example in examples:
         yield [example[np.newaxis].astype(np.float32)]
 
 
-def _refusal(error: Exception) -> Exception:
+def _refusal(error: Exception, precision: Precision) -> Exception:
     """An `InputError` that names the operators, where that is why the converter refused."""
-    if isinstance(error, InputError):
-        return error
-    names = sorted(set(re.findall(r"'?tf\.(\w+)'? op is neither|tf\.(\w+)\(", str(error))))
-    flat = sorted({name for pair in names for name in pair if name})
-    if not flat:
-        return error
-    return InputError(
-        f"network: expected TFLite built-in operators only, got {', '.join(flat)}; replace them, since a file that "
-        "needs TensorFlow's own operators does not run on a device."
+    found = re.findall(r"'?tf\.(\w+)'? op is neither|tf\.(\w+)\(", str(error))
+    names = sorted({name for pair in found for name in pair if name})
+    if names:
+        return InputError(
+            f"network: expected TFLite built-in operators only, got {', '.join(names)}; replace them, since a file "
+            "that needs TensorFlow's own operators does not run on a device."
+        )
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return NoResultError(
+        f"conversion to {precision}: expected TensorFlow's converter to take the network, got {reason!r}; try another "
+        "precision, or float32 first to see whether quantisation is the cause."
     )

@@ -1,0 +1,110 @@
+"""The conformance kit of what is built from search spaces: Keras and TFLite agree with the network's plain data.
+
+What turns networks into op graphs and models into files is passed in, so that this package depends on neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from searchspaces.space import SearchSpace
+from searchspaces.spec import NetworkSpec
+
+
+class OpGraphLike(Protocol):
+    """An op graph that can be compared."""
+
+    @property
+    def signature(self) -> tuple[tuple[object, ...], ...]:
+        """Every op with its attributes and shapes."""
+        ...
+
+
+class Lower(Protocol):
+    """`hardware_profiles.lower.lower`."""
+
+    def __call__(self, spec: NetworkSpec, *, precision: str) -> OpGraphLike: ...
+
+
+class Convert(Protocol):
+    """`nas.export.convert.convert`."""
+
+    def __call__(self, model: Any, *, precision: str, calibration: NDArray[Any]) -> bytes: ...
+
+
+def check_space_builds(
+    space: SearchSpace,
+    *,
+    lower: Lower,
+    convert: Convert,
+    read_tflite: Callable[[bytes], OpGraphLike],
+    precisions: Sequence[str] = ("float32", "int8"),
+    count: int = 2,
+    seed: int = 0,
+) -> None:
+    """`check_network_builds` for `count` random networks of a space; a conversion takes some seconds.
+
+    Raises:
+        AssertionError: a network's Keras model or converted file is not what the network says.
+    """
+    rng = np.random.default_rng(seed)
+    for architecture in space.sample(rng, count):
+        check_network_builds(
+            space.network(architecture),
+            lower=lower,
+            convert=convert,
+            read_tflite=read_tflite,
+            precisions=precisions,
+            seed=seed,
+        )
+
+
+def check_network_builds(
+    spec: NetworkSpec,
+    *,
+    lower: Lower,
+    convert: Convert,
+    read_tflite: Callable[[bytes], OpGraphLike],
+    precisions: Sequence[str] = ("float32", "int8"),
+    seed: int = 0,
+) -> None:
+    """The Keras model stores exactly the network's parameters, and its file holds the ops that `lower` foretells.
+
+    Images get a random rescale in front, as exported networks have one.
+
+    Raises:
+        AssertionError: parameters or ops differ; the message says where.
+    """
+    from models.builder import build
+
+    rng = np.random.default_rng(seed)
+    if len(spec.input_shape) == 3:
+        channels = spec.input_shape[-1]
+        spec = spec.with_rescale(tuple(rng.uniform(0.1, 0.5, channels)), tuple(rng.uniform(-1.0, -0.1, channels)))
+    model = build(spec, seed=seed)
+    _require_equal(spec.params, model.count_params(), f"params of {spec.name}")
+    trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    _require_equal(spec.trainable_params, trainable, f"trainable_params of {spec.name}")
+    _require_equal(spec.output_shape, tuple(model.output_shape[1:]), f"output_shape of {spec.name}")
+    randomise_vectors(model, rng)
+    calibration = rng.random((4, *spec.input_shape), dtype=np.float32)
+    for precision in precisions:
+        expected = lower(spec, precision=precision).signature
+        found = read_tflite(convert(model, precision=precision, calibration=calibration)).signature
+        for number, (left, right) in enumerate(zip(expected, found, strict=False)):
+            _require_equal(left, right, f"op {number} of {spec.name} in {precision}")
+        _require_equal(len(expected), len(found), f"op count of {spec.name} in {precision}")
+
+
+def randomise_vectors(model: Any, rng: np.random.Generator) -> None:
+    """Give biases and batch-norm weights positive random values: the converter leaves out what is zero or one."""
+    model.set_weights([rng.uniform(0.5, 1.5, each.shape) if each.ndim == 1 else each for each in model.get_weights()])
+
+
+def _require_equal(expected: object, found: object, what: str) -> None:
+    if expected != found:
+        raise AssertionError(f"{what}: expected {expected}, got {found}")

@@ -1,0 +1,171 @@
+"""Puts a search together from its configuration: names become spaces, tasks, controllers, engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nas.options import call_with_options
+from searchspaces.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from nas.config import SearchConfig
+    from nas.costing import CostSource
+    from nas.engines.base import Engine
+    from nas.evaluators.base import Evaluator
+    from nas.run_folder import RunFolder
+    from nas.search import Search
+    from nas.task import Task
+    from searchspaces.space import SearchSpace
+
+_EVALUATORS = ("train", "table")
+_ENGINES = ("serial", "ray")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a configuration names, made."""
+
+    space: SearchSpace
+    task: Task | None
+    costs: CostSource
+    evaluator: Evaluator | None
+
+
+def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
+    """Space, task, costs and evaluator; every name and option is checked here, before anything runs."""
+    from nas.costing import NetworkCosts
+    from nas.evaluators.train import prepared
+
+    task = None if config.task is None else make_task(config)
+    space = make_space(config, task)
+    prepare: Callable[[Any], Any] = (lambda spec: spec) if task is None else (lambda spec: prepared(spec, task))
+    precision: Any = config.precision
+    costs: CostSource = NetworkCosts(space, _targets(config), precision, prepare)
+    evaluator: Evaluator | None = None
+    name, options = _split(config.evaluator)
+    if name not in _EVALUATORS:
+        raise unknown_name("evaluator", name, _EVALUATORS)
+    if name == "table":
+        from nas.evaluators.table import TableCosts, TableEvaluator
+
+        table = call_with_options("evaluator table", TableEvaluator, options, space)
+        evaluator, costs = table, TableCosts(table, costs)
+    elif with_evaluator and task is not None:
+        from nas.evaluators.train import TrainEvaluator
+
+        evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
+    _check_metrics(config, costs, evaluator)
+    return Parts(space=space, task=task, costs=costs, evaluator=evaluator)
+
+
+def make_task(config: SearchConfig, *, with_test: bool = False) -> Task:
+    """The task of a configuration; without its test rows unless they are asked for."""
+    from benchmarks.tasks import create
+
+    if config.task is None:
+        raise InputError("task: expected one, got none; write for example task: {name: digits}.")
+    name, options = _split(config.task)
+    if "input" in config.space and "input_shape" not in options:
+        options["input_shape"] = tuple(config.space["input"])
+    task: Any = create(name, **{"seed": config.seed, **options})
+    return task if with_test else task.without_test()  # type: ignore[no-any-return]
+
+
+def make_space(config: SearchConfig, task: Task | None) -> SearchSpace:
+    """The space, with the input and classes of the configuration or else of the task."""
+    from searchspaces.catalog import create_space
+
+    name, options = _split(config.space)
+    given = options.pop("input", None)
+    input_shape = tuple(given) if given is not None else None
+    classes = options.pop("classes", None)
+    if task is not None:
+        if input_shape is not None and input_shape != tuple(task.input_shape):
+            raise InputError(
+                f"space.input: task {task.name} has input {tuple(task.input_shape)}, got {input_shape}; leave it out."
+            )
+        if classes is not None and classes != len(task.class_names):
+            raise InputError(
+                f"space.classes: task {task.name} has {len(task.class_names)} classes, got {classes}; leave it out."
+            )
+        input_shape, classes = tuple(task.input_shape), len(task.class_names)
+    return create_space(name, input_shape, classes, **options)
+
+
+def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search:
+    """The search in a run folder, brought to where its log ends."""
+    from nas.controllers.catalog import create_controller
+    from nas.proposing import Proposer
+    from nas.search import Search
+
+    name, options = _split(config.controller)
+    controller = create_controller(name, parts.space, config.objectives, options)
+    proposer = Proposer(
+        parts.space,
+        controller,
+        parts.costs,
+        constraints=config.constraints,
+        metrics=cost_metrics(config, parts.evaluator),
+        seed=config.seed,
+    )
+    return Search(
+        store=folder.store,
+        controller=controller,
+        proposer=proposer,
+        objectives=config.objectives,
+        budget=config.budget,
+        seed=config.seed,
+    )
+
+
+def make_engine(config: SearchConfig) -> Engine:
+    """The engine with its options."""
+    name, options = _split(config.engine)
+    if name == "serial":
+        from nas.engines.serial import SerialEngine
+
+        engine: Engine = call_with_options("engine serial", SerialEngine, options)
+        return engine
+    if name == "ray":
+        from nas.engines.ray_tune import RayEngine
+
+        engine = call_with_options("engine ray", RayEngine, options)
+        return engine
+    raise unknown_name("engine", name, _ENGINES)
+
+
+def cost_metrics(config: SearchConfig, evaluator: Evaluator | None) -> tuple[str, ...]:
+    """What is found for every proposal: all metrics named but those the training finds, and the size."""
+    trained = () if evaluator is None or evaluator.cheap else evaluator.metrics
+    named = [metric for metric in config.metrics if metric not in trained]
+    if evaluator is not None and not evaluator.cheap:
+        named = ["params", "macs", *named]
+    return tuple(dict.fromkeys(named))
+
+
+def _check_metrics(config: SearchConfig, costs: CostSource, evaluator: Evaluator | None) -> None:
+    found = ("accuracy",) if config.evaluator["name"] == "train" else ()
+    for constraint in config.constraints:
+        if constraint.metric in found:
+            raise InputError(
+                f"constraint {constraint}: {constraint.metric} is known only after training, so it cannot be checked "
+                "before; make it an objective."
+            )
+    costs.check_names([metric for metric in config.metrics if metric not in found])
+
+
+def _targets(config: SearchConfig) -> dict[str, Any]:
+    from hardware_profiles.target import list_targets, load_target
+
+    names = {metric.partition("@")[2] for metric in config.metrics if "@" in metric}
+    if config.evaluator["name"] == "table":
+        # A table's columns may be named after devices we know nothing of.
+        names &= set(list_targets())
+    return {name: load_target(name) for name in sorted(names)}
+
+
+def _split(section: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    options = dict(section)
+    return options.pop("name"), options

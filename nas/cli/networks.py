@@ -1,0 +1,163 @@
+"""`nas spaces`, `nas sample`, `nas describe`: what there is to search, without training anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli.output import json_option, print_json, print_pairs, print_table
+from searchspaces.errors import NoResultError
+
+if TYPE_CHECKING:
+    from hardware_profiles.op_graph import OpGraph
+    from searchspaces.layers import Shape
+    from searchspaces.spec import NetworkSpec
+
+input_option = click.option("--input", "input_text", help="Shape of one example: 32x32x3, or 54 features.")
+classes_option = click.option("--classes", type=click.IntRange(1), help="Number of outputs.")
+_SAMPLE_TRIES = 200
+
+
+@click.command()
+@json_option
+def spaces(as_json: bool) -> None:
+    """List the search spaces."""
+    from searchspaces.catalog import SPACES, create_space
+
+    rows: list[dict[str, Any]] = []
+    for name, kind in SPACES.items():
+        space = create_space(name)
+        rows.append(
+            {
+                "name": name,
+                "size": space.size,
+                "choices": [{"name": choice.name, "values": list(choice.values)} for choice in space.choices],
+                "reference_networks": list(kind.references),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        [
+            {
+                "space": row["name"],
+                "size": row["size"],
+                "choices": len(row["choices"]),
+                "reference networks": ", ".join(row["reference_networks"]),
+            }
+            for row in rows
+        ]
+    )
+
+
+@click.command()
+@click.argument("space")
+@click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many architectures.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--constraint", "constraints", multiple=True, help='Such as "params <= 3e5"; may be repeated.')
+@input_option
+@classes_option
+@json_option
+def sample(
+    space: str,
+    count: int,
+    seed: int,
+    constraints: tuple[str, ...],
+    input_text: str | None,
+    classes: int | None,
+    as_json: bool,
+) -> None:
+    """Draw feasible architectures of SPACE, uniform over its choices."""
+    import numpy as np
+
+    from nas.constraints import Constraint
+    from nas.costing import STATIC_METRICS, NetworkCosts
+    from searchspaces.catalog import create_space, parse_shape
+
+    made = create_space(space, parse_shape(input_text) if input_text else None, classes)
+    parsed = [Constraint.parse(text) for text in constraints]
+    targets = _targets(constraint.metric for constraint in parsed)
+    costs = NetworkCosts(made, targets, "float32", lambda spec: spec)
+    metrics = tuple(dict.fromkeys(["params", "macs", *(constraint.metric for constraint in parsed)]))
+    costs.check_names(metrics)
+    rng, looked_at = np.random.default_rng(seed), 0
+    rows: list[dict[str, Any]] = []
+    limit = max(2000, _SAMPLE_TRIES * count)
+    while len(rows) < count and looked_at < limit:
+        for architecture in made.sample(rng, min(64, limit - looked_at)):
+            looked_at += 1
+            found = costs.assess(architecture, metrics, parsed)
+            if found.reason is None and len(rows) < count:
+                rows.append({"id": architecture.id, **found.metrics})
+    if not rows:
+        raise NoResultError(
+            f"constraints: none of {looked_at} architectures of {space} keeps {', '.join(constraints)}; "
+            f"loosen them. {', '.join(STATIC_METRICS)} can be bounded."
+        )
+    if len(rows) < count:
+        click.echo(f"only {len(rows)} feasible among {looked_at} looked at", err=True)
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows)
+
+
+@click.command()
+@click.argument("network")
+@input_option
+@classes_option
+@json_option
+def describe(network: str, input_text: str | None, classes: int | None, as_json: bool) -> None:
+    """Say what NETWORK (a reference name or an architecture id) is and costs; no weights are allocated."""
+    from hardware_profiles.lower import lower
+    from searchspaces.catalog import named_network, parse_shape
+
+    named = named_network(network, parse_shape(input_text) if input_text else None, classes)
+    graph = lower(named.spec)
+    data = description(named.name, named.architecture.id, named.spec, graph)
+    if as_json:
+        print_json(data)
+        return
+    ops = ", ".join(f"{count} {kind}" for kind, count in data.pop("ops").items())
+    print_pairs({**{name: _text(value) for name, value in data.items()}, "ops": ops})
+
+
+def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph) -> dict[str, Any]:
+    """The record that `nas describe` prints."""
+    from hardware_profiles.memory import peak_activation_bytes, plan_arena
+
+    return {
+        "name": name,
+        "id": architecture,
+        "params": spec.params,
+        "trainable_params": spec.trainable_params,
+        "macs": graph.macs,
+        "input_shape": list(spec.input_shape),
+        "output_shapes": [list(spec.output_shape)],
+        "weight_bytes": graph.weight_bytes,
+        "peak_activation_bytes": peak_activation_bytes(graph),
+        "arena_bytes": plan_arena(graph).size_bytes,
+        "ops": graph.op_counts,
+    }
+
+
+def parsed_input(text: str | None) -> Shape | None:
+    """The shape of `--input`, None where it was left out."""
+    from searchspaces.catalog import parse_shape
+
+    return parse_shape(text) if text else None
+
+
+def _targets(metrics: Any) -> dict[str, Any]:
+    from hardware_profiles.target import load_target
+
+    names = {metric.partition("@")[2] for metric in metrics if "@" in metric}
+    return {name: load_target(name) for name in sorted(names)}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " × ".join(map(str, value[0] if value and isinstance(value[0], list) else value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,121 @@
+"""`nas targets`, `nas profile`: the devices, and what a network costs on one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nas.cli.networks import classes_option, input_option, parsed_input
+from nas.cli.output import json_option, print_json, print_pairs, print_table
+from searchspaces.errors import InputError
+
+if TYPE_CHECKING:
+    from hardware_profiles.target import Target
+
+
+@click.command()
+@json_option
+def targets(as_json: bool) -> None:
+    """List the targets: what each is, how its numbers come about, and how far they were checked."""
+    from hardware_profiles.target import list_targets, load_target
+
+    rows: list[dict[str, Any]] = []
+    for name in list_targets():
+        target = load_target(name)
+        rows.append(
+            {
+                "name": target.name,
+                "kind": target.kind,
+                "method": target.method,
+                "precisions": list(target.precisions),
+                "runtime": target.runtime,
+                "validated": target.validated,
+            }
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([{**row, "precisions": ", ".join(row["precisions"])} for row in rows])
+
+
+@click.command()
+@click.argument("network")
+@click.option("--target", "target_name", default="host-cpu", show_default=True, help="See `nas targets`.")
+@click.option("--precision", type=click.Choice(["float32", "int8"]), help="Default float32; a file has its own.")
+@click.option("--threads", type=click.IntRange(1), help="Default: the target's.")
+@click.option("--runs", type=click.IntRange(1), help="Timed runs a pass.")
+@click.option("--per-op", is_flag=True, help="Time each operator, in a second run (profiled runs are slower).")
+@input_option
+@classes_option
+@json_option
+def profile(
+    network: str,
+    target_name: str,
+    precision: str | None,
+    threads: int | None,
+    runs: int | None,
+    per_op: bool,
+    input_text: str | None,
+    classes: int | None,
+    as_json: bool,
+) -> None:
+    """Measure NETWORK: a .tflite file, a reference name or an architecture id.
+
+    A network that is not a file gets seeded random weights: time does not depend on what it has learnt.
+    """
+    from hardware_profiles.target import load_target
+
+    target = load_target(target_name)
+    if network.endswith(".tflite") or Path(network).is_file():
+        if input_text or classes:
+            raise InputError("--input, --classes: a .tflite file has its own; leave them out.")
+        record, ops = _measure(target, Path(network), precision, threads, runs, per_op)
+    else:
+        record, ops = _profile_network(target, network, precision, threads, runs, per_op, input_text, classes)
+    if as_json:
+        print_json({**record, "ops": ops} if per_op else record)
+        return
+    print_pairs({name: value for name, value in record.items() if value not in (None, "")})
+    if per_op:
+        print_table(ops, title="per op")
+
+
+def _profile_network(
+    target: Target,
+    network: str,
+    precision: str | None,
+    threads: int | None,
+    runs: int | None,
+    per_op: bool,
+    input_text: str | None,
+    classes: int | None,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    from hardware_profiles.lower import lower
+    from hardware_profiles.write_tflite import write_tflite
+    from searchspaces.catalog import named_network
+
+    spec = named_network(network, parsed_input(input_text), classes).spec
+    graph = lower(spec, precision="int8" if precision == "int8" else "float32")
+    if refused := target.unsupported(graph):
+        raise InputError(f"{network}: {target.name} refuses {', '.join(refused)}; choose another network or target.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.tflite"
+        path.write_bytes(write_tflite(graph))
+        return _measure(target, path, precision, threads, runs, per_op)
+
+
+def _measure(
+    target: Target, path: Path, precision: str | None, threads: int | None, runs: int | None, per_op: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    cost = target.cost_of_file(path, precision=precision, threads=threads, runs=runs)
+    ops: list[dict[str, Any]] = []
+    if per_op:
+        from dataclasses import asdict
+
+        from hardware_profiles.profiler import profile_ops
+
+        ops = [asdict(op) for op in profile_ops(path, threads=threads or 1).ops]
+    return cost.to_dict(), ops

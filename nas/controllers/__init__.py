@@ -1,0 +1,1 @@
+"""Controllers: what to look at next, given what is known."""

@@ -1,0 +1,25 @@
+"""Random search: the baseline every other controller has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.pareto import Objective
+from nas.trial import Trial
+from searchspaces.space import Architecture, SearchSpace
+
+
+class RandomSearch:
+    """Independent uniform draws; learns nothing."""
+
+    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
+        self._space = space
+
+    def suggest(self, count: int, rng: np.random.Generator) -> list[Architecture]:
+        """Uniform over the values of every choice."""
+        return self._space.sample(rng, count)
+
+    def update(self, trials: Sequence[Trial]) -> None:
+        """Random search does not look back."""

@@ -1,0 +1,1 @@
+"""Engines: where and when trials run. They decide nothing else."""

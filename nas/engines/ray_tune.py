@@ -1,0 +1,217 @@
+"""Ray Tune places trials on processes and machines; the search decides, and the driver's log is the truth.
+
+Tune gets one trial at a time from a `Searcher` that asks our search, runs each in a process of its own (so that memory
+goes back with it), restarts it when its node dies, and tells the searcher how it ended. Nothing of Tune's own state
+is needed to continue: a new Tuner is fed from the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nas.engines.base import Progress
+from nas.engines.batches import run_batches
+from nas.evaluators.base import Evaluator, Request
+from nas.options import call_with_options
+from nas.search import Search
+from searchspaces.errors import InputError, MissingError, unknown_name
+from searchspaces.space import Architecture
+
+_PACKAGES = ("nas", "searchspaces", "models", "hardware_profiles", "benchmarks", "reports")
+_GRACE_S = 60.0
+_LOCAL = "local"
+
+
+class RayEngine:
+    """Trials on a Ray cluster.
+
+    Args:
+        address: ``local`` starts one here; ``auto`` or ``host:port`` joins a running one, and sends it this package.
+        workers: trials at once; by default as many as the cluster's processors allow.
+        cpus_per_trial: processors a trial holds, which is how many threads it computes with.
+        gpus_per_trial: graphics processors a trial holds.
+        retries: how often a trial is started again after its process or node died.
+        batch: proposals a cheap evaluator gets at once; those run in the driver.
+        scheduler: early stopping, as ``{name: asha, metric: accuracy, grace_epochs: 1, reduction: 3}``.
+        storage: a folder or URL all nodes can write, for Tune's own files; by default the run folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str = _LOCAL,
+        workers: int = 0,
+        cpus_per_trial: float = 1,
+        gpus_per_trial: float = 0,
+        retries: int = 2,
+        batch: int = 32,
+        scheduler: dict[str, Any] | None = None,
+        storage: str | None = None,
+    ) -> None:
+        bounds = {
+            "workers": workers >= 0,
+            "cpus_per_trial": cpus_per_trial > 0,
+            "gpus_per_trial": gpus_per_trial >= 0,
+            "retries": retries >= 0,
+            "batch": batch >= 1,
+        }
+        for name, holds in bounds.items():
+            if not holds:
+                raise InputError(f"engine ray: {name} is out of range; leave it out for its default.")
+        self._address, self._workers, self._storage = address, workers, storage
+        self._resources = {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
+        self._retries, self._batch, self._scheduler = retries, batch, dict(scheduler or {})
+        if self._scheduler and self._scheduler.get("name") != "asha":
+            raise unknown_name("engine ray: scheduler", self._scheduler.get("name"), ["asha"])
+
+    def run(self, search: Search, evaluator: Evaluator, folder: Path, progress: Progress) -> None:
+        """Drive trials until the budget is spent; those the wall clock cuts are left to be resumed."""
+        progress(search)
+        if evaluator.cheap:
+            run_batches(search, evaluator, self._batch, progress)
+            return
+        if not search.pending() and not search.wants_more():
+            return
+        import ray
+
+        started = not ray.is_initialized()
+        if started:
+            self._connect()
+        try:
+            self._tune(search, evaluator, folder, progress)
+        finally:
+            search.flush()
+            if started:
+                ray.shutdown()
+
+    def _connect(self) -> None:
+        import ray
+
+        threads = str(max(1, int(self._resources["cpu"])))
+        env = {
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_NUM_INTRAOP_THREADS": threads,
+            "TF_NUM_INTEROP_THREADS": "1",
+            "OMP_NUM_THREADS": threads,
+        }
+        options: dict[str, Any] = {"runtime_env": {"env_vars": env}}
+        if self._address == _LOCAL:
+            options.update(include_dashboard=False)
+            if self._workers:
+                options["num_cpus"] = max(1, round(self._workers * self._resources["cpu"]))
+        else:
+            # Nodes may not have the package, or another release of it: they compute with this one.
+            options["runtime_env"]["py_modules"] = [package_folder(name) for name in _PACKAGES]
+        try:
+            ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR, **options)
+        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
+            raise MissingError(
+                f"engine ray: no cluster at {self._address!r} ({error}); start one with `ray start --head`, "
+                "or leave the address out."
+            ) from error
+
+    def _tune(self, search: Search, evaluator: Evaluator, folder: Path, progress: Progress) -> None:
+        import ray
+        from ray import tune
+
+        from nas.engines.ray_feed import Feed, Started
+
+        for name, value in (("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1"), ("RAY_AIR_NEW_OUTPUT", "0")):
+            os.environ.setdefault(name, value)
+        logging.getLogger("ray.tune").setLevel(logging.ERROR)
+        trainable = tune.with_resources(
+            tune.with_parameters(run_trial, evaluator=evaluator), {key: n for key, n in self._resources.items() if n}
+        )
+        storage = self._storage or str((folder / "ray").resolve())
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=Feed(search, progress),
+                scheduler=self._asha(evaluator),
+                num_samples=-1,
+                max_concurrent_trials=self._workers or max(1, int(ray.cluster_resources().get("CPU", 1))),
+                time_budget_s=search.seconds_left(),
+                reuse_actors=False,
+            ),
+            run_config=tune.RunConfig(
+                name=f"tune-{time.time_ns()}",
+                storage_path=storage,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=self._retries),
+                callbacks=[Started(search, progress)],
+            ),
+        )
+        tuner.fit()
+
+    def _asha(self, evaluator: Evaluator) -> Any:
+        if not self._scheduler:
+            return None
+        options = {key: value for key, value in self._scheduler.items() if key != "name"}
+        return call_with_options("engine ray: scheduler asha", _make_asha, options)
+
+
+def package_folder(name: str) -> str:
+    """The folder a package of ours is imported from."""
+    (path,) = import_module(name).__path__
+    return str(path)
+
+
+def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
+    """What a worker does: evaluate one architecture, report each epoch, then the outcome."""
+    import faulthandler
+
+    from ray import tune
+
+    limit = config["time_limit_s"]
+    if limit is not None:
+        # A training that no longer answers is ended with its process; Tune then counts a failure.
+        faulthandler.dump_traceback_later(1.5 * limit + _GRACE_S, exit=True)
+
+    def report(epoch: int, metrics: Mapping[str, float]) -> bool:
+        tune.report({**metrics, "epoch": epoch})
+        return True
+
+    architecture = Architecture(config["space"], tuple(config["indices"]))
+    request = Request(
+        number=config["number"],
+        architecture=architecture,
+        seed=config["seed"],
+        time_limit_s=limit,
+        report=report,
+    )
+    (outcome,) = evaluator.evaluate([request])
+    faulthandler.cancel_dump_traceback_later()
+    last = dict(outcome.metrics)
+    details = dict(outcome.details)
+    tune.report(
+        {
+            **last,
+            "epoch": details.get("epochs", 0) + 1,
+            "outcome": {
+                "state": outcome.state,
+                "metrics": last,
+                "reason": outcome.reason,
+                "seconds": outcome.seconds,
+                "details": details,
+            },
+        }
+    )
+
+
+def _make_asha(*, metric: str = "accuracy", grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
+    from ray.tune.schedulers import ASHAScheduler
+
+    return ASHAScheduler(
+        time_attr="epoch",
+        metric=metric,
+        mode="max",
+        max_t=max_epochs + 1,
+        grace_period=grace_epochs,
+        reduction_factor=reduction,
+    )

@@ -1,0 +1,41 @@
+"""Options from a file, checked against the signature they are meant for."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from searchspaces.errors import InputError, unknown_name
+
+_PLAIN = (int, float, str, bool)
+
+
+def call_with_options(what: str, function: Callable[..., Any], options: Mapping[str, Any], *positional: Any) -> Any:
+    """Call `function` with keyword options whose names and plain types its signature knows.
+
+    Raises:
+        InputError: an unknown option (with the nearest known one), or a value of another type.
+    """
+    parameters = {
+        name: parameter
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    }
+    hints = get_type_hints(function.__init__ if inspect.isclass(function) else function)
+    for name, value in options.items():
+        if name not in parameters:
+            raise unknown_name(f"option of {what}", name, parameters)
+        expected = hints.get(name)
+        if expected in _PLAIN and not _fits(value, expected):
+            raise InputError(
+                f"{what}: expected {name} as {expected.__name__}, got {value!r}; "
+                f"the default is {parameters[name].default!r}."
+            )
+    return function(*positional, **options)
+
+
+def _fits(value: Any, expected: type) -> bool:
+    if isinstance(value, bool):
+        return expected is bool
+    return isinstance(value, int | float) if expected is float else isinstance(value, expected)

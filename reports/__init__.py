@@ -1,0 +1,1 @@
+"""Pareto analysis and the report of a search."""
