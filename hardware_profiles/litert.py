@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware_profiles.quiet import quiet_stderr
 from searchspaces.errors import InputError, MissingError
 
 Model: TypeAlias = bytes | str | Path
@@ -125,11 +126,12 @@ def open_interpreter(model: Model, *, threads: int = 1, delegates: bool = True) 
     if not delegates:
         options["experimental_op_resolver_type"] = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
-        interpreter = module.Interpreter(model_content=data, **options)
-        largest = _largest_tensor(interpreter)
-        if largest <= _LARGEST_TENSOR:
-            interpreter.allocate_tensors()
-            return interpreter
+        with quiet_stderr():
+            interpreter = module.Interpreter(model_content=data, **options)
+            largest = _largest_tensor(interpreter)
+            if largest <= _LARGEST_TENSOR:
+                interpreter.allocate_tensors()
+                return interpreter
     except (ValueError, RuntimeError) as error:
         raise _refused(model_name(model), len(data), runtime, str(error)) from error
     raise InputError(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardware_profiles.op_graph import OpGraph, OpGraphBuilder, Precision
+from hardware_profiles.op_graph import PRECISIONS, OpGraph, OpGraphBuilder, Precision
 from searchspaces import layers
-from searchspaces.errors import InputError
+from searchspaces.errors import InputError, unknown_name
 from searchspaces.graph import LayerGraph, Node
 from searchspaces.spec import NetworkSpec
 
@@ -20,6 +20,8 @@ _POINTWISE = {"sigmoid": "LOGISTIC", "hard_silu": "HARD_SWISH", "softmax": "SOFT
 
 def lower(spec: NetworkSpec, *, precision: Precision = "float32", batch: int = 1) -> OpGraph:
     """The op graph of a network; equal to that of its converted file, op for op and shape for shape."""
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
     if batch < 1:
         raise InputError(f"batch: expected 1 or more, got {batch}; phones run 1.")
     return _Lowering(spec.graph, precision, batch).run()
@@ -42,14 +44,23 @@ class _Lowering:
         self.consumers: dict[int, int] = {
             source: index for index, node in enumerate(graph.nodes) for source in node.inputs
         }
+        # Residuals on a 1x1 map at batch 1: the converter adds them as vectors, flattened where they come from.
+        self.to_flatten = [
+            node.inputs[1]
+            for node in graph.nodes
+            if isinstance(node.layer, layers.Add) and batch == 1 and node.shape[:-1] == (1, 1)
+        ]
+        self.flat: dict[int, int] = {}
 
     def run(self) -> OpGraph:
         nodes = self.graph.nodes
         self.value = [-1] * len(nodes)
         self.value[0] = self._activation_tensor(nodes[0].shape)
+        self._flatten_skips()
         for index, node in enumerate(nodes[1:], start=1):
             if self.value[index] < 0:
                 self._emit(index, node)
+                self._flatten_skips()
         return self.out.build([self.value[0]], [self.value[-1]])
 
     def _emit(self, index: int, node: Node) -> None:
@@ -62,9 +73,14 @@ class _Lowering:
                 self._activation(index, node)
             case layers.Add() | layers.Multiply():
                 kind = "ADD" if isinstance(node.layer, layers.Add) else "MUL"
-                self._binary(kind, [self.value[source] for source in node.inputs], index, node)
+                left, right = node.inputs
+                added = self.flat.get(right, self.value[right]) if kind == "ADD" else self.value[right]
+                self._binary(kind, [self.value[left], added], index, node)
             case layers.Rescale():
                 self._rescale(index, node)
+            case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][:2] == (1, 1):
+                # The mean of one position is that position: the converter drops the op.
+                self.value[index] = self.value[node.inputs[0]]
             case layers.GlobalAveragePool():
                 axes = self.out.tensor((2,), "int32", constant=True)
                 output = self._output(index)
@@ -107,6 +123,8 @@ class _Lowering:
             gate = self._activation_tensor(node.shape)
             self.out.op("LOGISTIC", [source], [gate], node.block)
             self._binary("MUL", [source, gate], index, node)
+        elif name not in _POINTWISE:
+            raise InputError(f"layer {node.name}: no rule to lower the activation {name!r}; add one here.")
         else:
             self.out.op(_POINTWISE[name], [source], [self._output(index)], node.block)
 
@@ -140,6 +158,15 @@ class _Lowering:
             if isinstance(layer, layers.Activation) and layer.name in _FUSED:
                 return following, _FUSED[layer.name]
         return index, "NONE"
+
+    def _flatten_skips(self) -> None:
+        """Flatten the skips that have just been computed."""
+        for source in self.to_flatten:
+            if source not in self.flat and self.value[source] >= 0:
+                node = self.graph.nodes[source]
+                shape = self.out.tensor((1,), "int32", constant=True)
+                self.flat[source] = self.out.tensor((node.shape[-1],), self.activations)
+                self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
 
     def _only_consumer(self, index: int) -> int | None:
         return self.consumers[index] if self.uses[index] == 1 else None

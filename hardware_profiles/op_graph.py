@@ -14,6 +14,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 Precision: TypeAlias = Literal["float32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 
 DTYPE_BYTES = {
     "float32": 4,

@@ -125,7 +125,9 @@ class _Reader:
 
     def _check_ranks(self, kind: str, shapes: Sequence[tuple[int, ...]], outputs: Sequence[int], index: int) -> None:
         """Inputs as the count of multiply-adds needs them."""
-        expected = _RANKS.get(kind, ())
+        expected = _RANKS.get(kind)
+        if not expected:
+            return
         if not outputs or any(len(shape) < rank for shape, rank in zip(shapes, expected, strict=False)):
             raise ValueError(f"op {index} ({kind}) with inputs {list(shapes)[:4]} and {len(outputs)} outputs")
         if len(shapes) < len(expected):

@@ -20,6 +20,7 @@ from searchspaces.errors import InputError
 _SCHEMA_VERSION = 3
 _ACTIVATION_SCALE = 0.05
 _PROBABILITY_SCALE, _PROBABILITY_ZERO = 1 / 256, -128
+_BIAS_BOUND = 0.1
 _PER_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 # Operator versions (float, int8) as the converter writes them; runtimes pick kernels by them.
 _VERSIONS = {
@@ -33,6 +34,7 @@ _VERSIONS = {
     "MUL": (1, 2),
     "RELU": (1, 2),
     "RELU6": (1, 2),
+    "RESHAPE": (1, 1),
     "SOFTMAX": (1, 2),
 }
 
@@ -119,6 +121,9 @@ class _Writer:
             case "MEAN":
                 name, options = "ReducerOptions", schema.ReducerOptionsT()
                 options.keepDims = bool(op.attribute("keep_dims"))
+            case "RESHAPE":
+                name, options = "ReshapeOptions", schema.ReshapeOptionsT()
+                options.newShape = np.array(self.graph.tensors[op.outputs[0]].shape, dtype=np.int32)
             case "SOFTMAX":
                 name, options = "SoftmaxOptions", schema.SoftmaxOptionsT()
                 options.beta = 1.0
@@ -169,12 +174,15 @@ class _Writer:
         shape = tensor.shape
         if op.kind == "MEAN":
             return np.array([1, 2], dtype=np.int32), None
+        if op.kind == "RESHAPE":
+            return np.array(self.graph.tensors[op.outputs[0]].shape, dtype=np.int32), None
         weights = op.kind in _PER_CHANNEL_AXIS
         fan_in = max(1, prod(shape) // self._channels(op)) if weights and position == 1 else 1
         bound = sqrt(6.0 / fan_in) if weights and position == 1 else 1.0
         if tensor.dtype == "float32":
             if position > 1:
-                return np.zeros(shape, np.float32), None
+                # Swish and squeeze-and-excite gates shrink what passes; biases keep deep networks from fading out.
+                bound = _BIAS_BOUND
             values = self.rng.random(shape, dtype=np.float32)
             values *= 2 * bound
             values -= bound

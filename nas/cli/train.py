@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli.output import json_option, print_json, print_pairs, print_table
+from nas.frameworks import load_keras
 from searchspaces.errors import InputError
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ def picked(trials: Sequence[Any], config: SearchConfig, pick: str) -> Any:
 
 def _trained(folder: Path, record: Mapping[str, Any]) -> tuple[NetworkSpec, Any]:
     """The network of a `nas train` folder with its weights, softmax included."""
+    load_keras()
     from models.builder import build
     from models.training import with_probabilities
     from searchspaces.spec import NetworkSpec

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from models.train_config import TrainConfig
 from nas.evaluators.base import Report, Request, keep_going
+from nas.frameworks import load_keras
 from nas.task import Task
 from nas.trial import Outcome
 from searchspaces.errors import InputError
@@ -79,6 +80,7 @@ class TrainEvaluator:
         checkpoint: Path | None = None,
     ) -> TrainResult:
         """Train one prepared network; the result holds the Keras model, ending in logits."""
+        load_keras()
         from models.training import train
 
         training, validation = self._task.split("train"), self._task.split("validation")
@@ -100,9 +102,8 @@ class TrainEvaluator:
         )
 
     def _train(self, request: Request) -> Outcome:
-        import keras
-
         start = time.monotonic()
+        keras = load_keras()
         spec = prepared(self._space.network(request.architecture), self._task)
         try:
             result = self.fit(

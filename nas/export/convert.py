@@ -16,6 +16,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware_profiles.quiet import quiet_stderr
+from nas.frameworks import load_keras
 from searchspaces.errors import InputError, MissingError, NoResultError, unknown_name
 
 Precision: TypeAlias = Literal["float32", "float16", "dynamic", "int8"]
@@ -36,6 +38,7 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
         MissingError: Keras does not run on TensorFlow in this process.
         NoResultError: the converter refuses the network for another reason.
     """
+    load_keras()
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -47,7 +50,7 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
     function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
     # Without freezing, the converter writes variables and the ops that read them, which no delegate takes.
     frozen = convert_variables_to_constants_v2(function)
-    with _quiet():
+    with _quiet(), quiet_stderr():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision != "float32":
