@@ -5,6 +5,7 @@ Tune writes its searcher and callbacks to disk for a restore that we do not use;
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,7 +96,7 @@ def _config(search: Search, trial: Trial) -> dict[str, Any]:
 def _outcome(last: Mapping[str, Any], error: bool, search: Search) -> Outcome | None:
     """How a trial ended; None when the wall clock cut it, so that it stays to be resumed."""
     if "outcome" in last:
-        return Outcome(**last["outcome"])
+        return Outcome(**json.loads(last["outcome"]))
     if error:
         return Outcome(state="FAILED", reason="the trial's process died, again and again", seconds=_seconds(last))
     if search.out_of_time():

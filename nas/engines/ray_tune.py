@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Mapping
 from importlib import import_module
@@ -25,7 +26,14 @@ from searchspaces.space import Architecture
 
 _PACKAGES = ("nas", "searchspaces", "models", "hardware_profiles", "benchmarks", "reports")
 _GRACE_S = 60.0
+_CONNECT_S = 5.0
 _LOCAL = "local"
+# No result files beside our log, no table of its own on the terminal, and a last report without metrics is fine.
+_TUNE_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
 
 
 class RayEngine:
@@ -109,6 +117,7 @@ class RayEngine:
             # Nodes may not have the package, or another release of it: they compute with this one.
             options["runtime_env"]["py_modules"] = [package_folder(name) for name in _PACKAGES]
         try:
+            _check_reachable(self._address)
             ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             raise MissingError(
@@ -122,7 +131,7 @@ class RayEngine:
 
         from nas.engines.ray_feed import Feed, Started
 
-        for name, value in (("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1"), ("RAY_AIR_NEW_OUTPUT", "0")):
+        for name, value in _TUNE_SETTINGS.items():
             os.environ.setdefault(name, value)
         logging.getLogger("ray.tune").setLevel(logging.ERROR)
         trainable = tune.with_resources(
@@ -156,6 +165,17 @@ class RayEngine:
         return call_with_options("engine ray: scheduler asha", _make_asha, options)
 
 
+def _check_reachable(address: str) -> None:
+    """Raise `ConnectionError` at once where nobody listens at ``host:port``: Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        raise ConnectionError(f"nobody listens there: {error}") from error
+
+
 def package_folder(name: str) -> str:
     """The folder a package of ours is imported from."""
     (path,) = import_module(name).__path__
@@ -165,6 +185,8 @@ def package_folder(name: str) -> str:
 def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
     """What a worker does: evaluate one architecture, report each epoch, then the outcome."""
     import faulthandler
+    import json
+    from dataclasses import asdict
 
     from ray import tune
 
@@ -187,21 +209,8 @@ def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
     )
     (outcome,) = evaluator.evaluate([request])
     faulthandler.cancel_dump_traceback_later()
-    last = dict(outcome.metrics)
-    details = dict(outcome.details)
-    tune.report(
-        {
-            **last,
-            "epoch": details.get("epochs", 0) + 1,
-            "outcome": {
-                "state": outcome.state,
-                "metrics": last,
-                "reason": outcome.reason,
-                "seconds": outcome.seconds,
-                "details": details,
-            },
-        }
-    )
+    # As text, because Tune flattens nested results before it hands them to a searcher.
+    tune.report({"epoch": outcome.details.get("epochs", 0) + 1, "outcome": json.dumps(asdict(outcome))})
 
 
 def _make_asha(*, metric: str = "accuracy", grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
