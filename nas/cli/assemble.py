@@ -75,12 +75,14 @@ def make_task(config: SearchConfig, *, with_test: bool = False) -> Task:
 
 def make_space(config: SearchConfig, task: Task | None) -> SearchSpace:
     """The space, with the input and classes of the configuration or else of the task."""
-    from searchspaces.catalog import create_space
+    from searchspaces.catalog import SPACES, create_space
 
     name, options = _split(config.space)
     given = options.pop("input", None)
     input_shape = tuple(given) if given is not None else None
     classes = options.pop("classes", None)
+    if classes is not None and (isinstance(classes, bool) or not isinstance(classes, int)):
+        raise InputError(f"space.classes: expected a whole number, got {classes!r}; count the labels of the data.")
     if task is not None:
         if input_shape is not None and input_shape != tuple(task.input_shape):
             raise InputError(
@@ -91,6 +93,10 @@ def make_space(config: SearchConfig, task: Task | None) -> SearchSpace:
                 f"space.classes: task {task.name} has {len(task.class_names)} classes, got {classes}; leave it out."
             )
         input_shape, classes = tuple(task.input_shape), len(task.class_names)
+    choices = {choice.name for choice in SPACES[name].choices} if name in SPACES else options
+    for option in options:
+        if option not in choices:
+            raise unknown_name(f"option of space {name}", option, ["input", "classes", *choices])
     return create_space(name, input_shape, classes, **options)
 
 

@@ -55,7 +55,7 @@ def spaces(as_json: bool) -> None:
 @click.command()
 @click.argument("space")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many architectures.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the draw.")
 @click.option("--constraint", "constraints", multiple=True, help='Such as "params <= 3e5"; may be repeated.')
 @input_option
 @classes_option

@@ -25,12 +25,18 @@ WEIGHTS = "network.weights.h5"
 @click.command()
 @click.argument("network")
 @click.option("--task", "task_text", required=True, help="Task and options: digits, or csv,path=F.csv,label=COLUMN.")
-@click.option("--out", default=Path("trained"), show_default=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    default=Path("trained"),
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of weights and record.",
+)
 @click.option("--input", "input_text", help="Shape the task is brought to, such as 32x32x3.")
-@click.option("--epochs", default=30, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1))
-@click.option("--learning-rate", default=5e-3, show_default=True, type=float)
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
+@click.option("--epochs", default=30, show_default=True, type=click.IntRange(1), help="Passes over the data.")
+@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Rows a step.")
+@click.option("--learning-rate", default=5e-3, show_default=True, type=float, help="The highest of its schedule.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of splits, weights and shuffling.")
 @json_option
 def train(
     network: str,
