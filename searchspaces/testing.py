@@ -141,10 +141,14 @@ class _Checks:
                 _require(
                     child == architecture, f"mutation: {architecture.id} has no free choice, yet became {child.id}"
                 )
-        start = self.few[0]
+        self.spread_of_mutation(max(self.few, key=lambda each: (each.indices.count(BLANK), each.indices)))
+
+    def spread_of_mutation(self, start: Architecture) -> None:
+        """Every free choice is picked as often as the others, and what opens is drawn evenly."""
         movable = self.movable(start)
+        children = [self.space.mutate(start, self.rng) for _ in range(100 * len(movable))]
         if len(movable) > 1:
-            roots = [self.moved(start, self.space.mutate(start, self.rng))[0] for _ in range(100 * len(movable))]
+            roots = [self.moved(start, child)[0] for child in children]
             counts = np.array([roots.count(column) for column in movable])
             sigmas = _uniformity_sigmas(counts)
             names = [self.space.choices[column].name for column in movable]
@@ -152,6 +156,18 @@ class _Checks:
                 sigmas < SIGMAS,
                 f"mutation: choices {names} of {start.id} are not picked evenly: {counts.tolist()}, "
                 f"{sigmas:.1f} sigmas off",
+            )
+
+        for column in (column for column, index in enumerate(start.indices) if index == BLANK):
+            opened = np.array([child.indices[column] for child in children if child.indices[column] != BLANK], np.int64)
+            counts = np.bincount(opened, minlength=self.sizes[column])
+            if column in self.pinned or self.sizes[column] == 1 or len(opened) < _LEAST_EXPECTED * self.sizes[column]:
+                continue
+            sigmas = _uniformity_sigmas(counts)
+            _require(
+                sigmas < SIGMAS,
+                f"mutation: choice {self.space.choices[column].name}, opened from {start.id}, is not drawn evenly: "
+                f"{counts.tolist()}, {sigmas:.1f} sigmas off",
             )
 
     def crossover(self) -> None:
@@ -167,6 +183,21 @@ class _Checks:
                 )
             alone = self.space.crossover(first, first, self.rng)
             _require(alone == first, f"crossover: {first.id} with itself became {alone.id}")
+
+        self.spread_of_crossover(self.few[0], self.few[-1])
+
+    def spread_of_crossover(self, first: Architecture, second: Architecture) -> None:
+        """Where the parents differ, either one's value comes as often as the other's."""
+        children = [self.space.crossover(first, second, self.rng) for _ in range(200)]
+        for column in self.moved(first, second):
+            values = [child.indices[column] for child in children if child.indices[column] != BLANK]
+            counts = np.array([values.count(parent.indices[column]) for parent in (first, second)])
+            sigmas = _uniformity_sigmas(counts) if values else 0.0
+            _require(
+                sigmas < SIGMAS,
+                f"crossover: choice {self.space.choices[column].name} of {first.id} and {second.id} is not taken "
+                f"evenly from both: {counts.tolist()}, {sigmas:.1f} sigmas off",
+            )
 
     def neighbours(self) -> None:
         """All single moves, each once; and back again where a move opens or closes no other choice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from hardware_profiles.lower import lower
@@ -54,11 +55,9 @@ def test_every_published_family_member_lies_between_the_ends(member):
     assert smallest.trainable_params / 1e6 < params < biggest.trainable_params / 1e6
 
 
-def test_no_sample_is_outside_the_ends(rng_samples=60):
-    import numpy as np
-
+def test_no_sample_is_outside_the_ends():
     space = create_space("bignas")
-    sizes = [space.network(each).params for each in space.sample(np.random.default_rng(1), rng_samples)]
+    sizes = [space.network(each).params for each in space.sample(np.random.default_rng(1), 60)]
     ends = [named_network(name).spec.params for name in ("bignas-min", "bignas-max")]
     assert ends[0] <= min(sizes) < max(sizes) <= ends[1]
 

@@ -187,6 +187,22 @@ class Inventive(Nested):
         return self.mutate(super().crossover(first, second, rng), rng)
 
 
+class Partial(Nested):
+    """Crossover gives back the first parent."""
+
+    def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
+        return first
+
+
+class Timid(Nested):
+    """What a mutation opens takes its first value."""
+
+    def mutate(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        child = super().mutate(architecture, rng)
+        pairs = zip(architecture.indices, child.indices, strict=True)
+        return Architecture(self.name, tuple(min(new, 0) if old < 0 else new for old, new in pairs))
+
+
 class Repetitive(Nested):
     """A neighbour comes twice."""
 
@@ -256,6 +272,8 @@ class Untold(Nested):
         (Lazy, {}, "are not picked evenly"),
         (Unpinned, {"free": 1}, "choice free of .* is pinned to 1, but became 0"),
         (Inventive, {}, "crossover: .* (comes from neither parent|with itself became)"),
+        (Partial, {}, "crossover: choice .* is not taken evenly from both"),
+        (Timid, {}, "mutation: (choice deep|.* opened from .* is not drawn evenly)"),
         (Repetitive, {}, "neighbours of .*: expected .* distinct ones"),
         (OneWay, {}, "neighbours: .* but not the other way round|expected .* distinct ones"),
         (Hot, {}, "one_hot: expected .* ones for"),

@@ -1,0 +1,125 @@
+"""Keras and the converter against the network's plain data: parameters, and ops one by one.
+
+Conversions take a second or two each, hence the tiny inputs and the few examples.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hardware_profiles.lower import lower
+from hardware_profiles.read_tflite import read_tflite
+from models.testing import check_network_builds, check_space_builds
+from nas.export.convert import convert
+from searchspaces.blocks import ConvBlock, DenseBlock, MBConv, PoolBlock, SoftmaxBlock
+from searchspaces.catalog import SPACES, create_space
+from searchspaces.spec import NetworkSpec
+
+TOOLS = {"lower": lower, "convert": convert, "read_tflite": read_tflite}
+
+# Pinned to few layers, which keeps a conversion short.
+SHALLOW = {f"depth_{number}": 2 for number in range(2, 7)} | {"depth_1": 1, "depth_7": 1}
+CASES = [
+    ("bignas", (33, 31, 3), 10, SHALLOW),
+    ("bignas", (16, 20, 1), 2, SHALLOW | {"width": 0.5, "stem_stride": 2}),
+    ("tabnas", (13,), 3, {}),
+    ("tabnas", (1,), 1, {}),
+]
+
+
+@pytest.mark.parametrize(("name", "input_shape", "classes", "pins"), CASES)
+def test_random_networks_convert_to_what_they_lower_to(name, input_shape, classes, pins):
+    check_space_builds(create_space(name, input_shape, classes, **pins), count=1, **TOOLS)
+
+
+def test_every_space_of_the_catalogue_is_in_the_table_above():
+    assert {case[0] for case in CASES} == set(SPACES)
+
+
+def hand_made(activation, input_shape, **options):
+    """A stem, a residual block, one that halves the map, and a head with dropout."""
+    common = {"activation": activation, "expansion": 2, "kernel": 3, **options}
+    blocks = (
+        ConvBlock(name="stem", filters=4, kernel=3, stride=2, activation=activation),
+        MBConv(name="residual", filters=4, drop_connect=0.2, zero_gamma=True, **common),
+        MBConv(name="down", filters=6, stride=2, **common),
+        ConvBlock(name="plain", filters=5, kernel=1, activation=None),
+        PoolBlock(),
+        DenseBlock(name="hidden", units=6, activation=activation, dropout=0.3),
+        DenseBlock(name="classifier", units=3),
+        SoftmaxBlock(),
+    )
+    return NetworkSpec(name=f"hand-made-{activation}", input_shape=input_shape, blocks=blocks)
+
+
+@pytest.mark.parametrize(
+    ("activation", "input_shape", "options"),
+    [
+        ("relu", (33, 31, 1), {"se_filters": 2}),
+        ("relu6", (12, 12, 3), {"kernel": 5}),
+        ("silu", (9, 14, 2), {"se_filters": 1, "expansion": 1}),
+        ("hard_silu", (20, 11, 3), {"se_filters": 2}),
+    ],
+)
+def test_every_activation_and_what_vanishes(activation, input_shape, options):
+    check_network_builds(hand_made(activation, input_shape, **options), **TOOLS)
+
+
+@pytest.mark.parametrize("input_shape", [(2, 2, 3), (1, 1, 3), (8, 3, 1)])
+def test_maps_that_shrink_to_one_position(input_shape):
+    check_network_builds(hand_made("silu", input_shape, se_filters=2), **TOOLS)
+
+
+def small_network():
+    return hand_made("relu", (9, 9, 3)).with_rescale((0.5,), (0.5,)).without_softmax()
+
+
+class Renamed:
+    """An op graph in which the first op is another one."""
+
+    def __init__(self, graph):
+        self.signature = (("RESIZE_BILINEAR", *graph.signature[0][1:]), *graph.signature[1:])
+
+
+class Shortened:
+    """An op graph without its last op."""
+
+    def __init__(self, graph):
+        self.signature = graph.signature[:-1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (Renamed, "op 0 of .* in float32: expected .*RESIZE_BILINEAR.*, got .*FULLY_CONNECTED"),
+        (Shortened, "op count of .* in float32"),
+    ],
+)
+def test_the_kit_says_where_ops_differ(changed, message):
+    spec = NetworkSpec(name="short", input_shape=(3,), blocks=(DenseBlock(name="d", units=2), SoftmaxBlock()))
+    tools = {**TOOLS, "lower": lambda spec, *, precision: changed(lower(spec, precision=precision))}
+    with pytest.raises(AssertionError, match=message):
+        check_network_builds(spec, precisions=("float32",), **tools)
+
+
+def test_the_kit_says_where_parameters_differ():
+    class Miscounted(NetworkSpec):
+        @property
+        def params(self):
+            return super().params + 1
+
+    spec = Miscounted(name="miscounted", input_shape=(3,), blocks=(DenseBlock(name="d", units=2),))
+    with pytest.raises(AssertionError, match="params of miscounted: expected 9, got 8"):
+        check_network_builds(spec, **TOOLS)
+
+
+def test_weights_are_drawn_from_the_seed():
+    from models.builder import build
+    from models.testing import randomise_vectors
+
+    model = build(small_network())
+    randomise_vectors(model, np.random.default_rng(0))
+    vectors = [weight for weight in model.get_weights() if weight.ndim == 1]
+    assert vectors
+    assert all((weight >= 0.5).all() and (weight < 1.5).all() for weight in vectors)
