@@ -40,6 +40,14 @@ class Assessment:
     reason: str | None = None
 
 
+def check(values: Mapping[str, float], constraints: Sequence[Constraint]) -> Assessment:
+    """The constraints on the values that are known, and which of them are broken."""
+    checked = tuple(constraint for constraint in constraints if constraint.metric in values)
+    violated = tuple(constraint for constraint in checked if not constraint.holds(values[constraint.metric]))
+    reason = ", ".join(dict.fromkeys(constraint.metric for constraint in violated)) or None
+    return Assessment(metrics=values, checked=checked, violated=violated, reason=reason)
+
+
 class CostSource(Protocol):
     """Where costs come from: the network itself, or a table of measurements."""
 
@@ -88,14 +96,11 @@ class NetworkCosts:
         graph = lower(spec, precision=self._precision)
         static = [metric for metric in metrics if metric in STATIC_METRICS]
         values = {metric: float(STATIC_METRICS[metric](spec, graph)) for metric in static}
-        checked = tuple(constraint for constraint in constraints if constraint.metric in values)
-        violated = tuple(constraint for constraint in checked if not constraint.holds(values[constraint.metric]))
-        if violated:
-            reason = ", ".join(dict.fromkeys(constraint.metric for constraint in violated))
-            return Assessment(metrics=values, checked=checked, violated=violated, reason=reason)
-        return self._measured(
-            graph, values, checked, [metric for metric in metrics if metric not in values], constraints
-        )
+        found = check(values, constraints)
+        if found.violated:
+            return found
+        rest = [metric for metric in metrics if metric not in values]
+        return self._measured(graph, values, found.checked, rest, constraints)
 
     def _measured(
         self,

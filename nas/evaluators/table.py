@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.constraints import Constraint
-from nas.costing import Assessment, CostSource
+from nas.costing import STATIC_METRICS, Assessment, CostSource
 from nas.evaluators.base import Request
 from nas.trial import Outcome
 from searchspaces.errors import InputError, unknown_name
@@ -61,7 +61,15 @@ class TableCosts:
 
     def check_names(self, metrics: Sequence[str]) -> None:
         """Columns of the table, and whatever the network source knows."""
-        self._network.check_names([metric for metric in metrics if metric not in self._table.metrics])
+        for metric in metrics:
+            if metric not in self._table.metrics:
+                self._check_network_knows(metric)
+
+    def _check_network_knows(self, metric: str) -> None:
+        try:
+            self._network.check_names([metric])
+        except InputError as error:
+            raise unknown_name("metric", metric, [*self._table.metrics, *STATIC_METRICS]) from error
 
     def assess(
         self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]

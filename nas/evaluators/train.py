@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from models.train_config import TrainConfig
 from nas.evaluators.base import Report, Request, keep_going
 from nas.frameworks import load_keras
+from nas.intervals import wilson_interval
 from nas.task import Task
 from nas.trial import Outcome
 from searchspaces.errors import InputError
@@ -124,7 +125,7 @@ class TrainEvaluator:
         if result.stopped in ("nan", "time limit") or not math.isfinite(result.accuracy):
             reason = "loss is not a number" if result.stopped == "nan" else f"over {request.time_limit_s:g} s"
             return _failed(reason, start)
-        low, high = accuracy_interval(result.accuracy, len(self._task.split("validation")))
+        low, high = wilson_interval(result.accuracy, len(self._task.split("validation")))
         return Outcome(
             state="COMPLETE",
             metrics={"accuracy": result.accuracy},
@@ -137,13 +138,6 @@ class TrainEvaluator:
                 "history": {name: [round(value, 6) for value in values] for name, values in result.history.items()},
             },
         )
-
-
-def accuracy_interval(accuracy: float, rows: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share found on `rows` rows (Wilson 1927)."""
-    spread = z * math.sqrt(accuracy * (1 - accuracy) / rows + z * z / (4 * rows * rows))
-    centre, scale = accuracy + z * z / (2 * rows), 1 + z * z / rows
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def _failed(reason: str, start: float) -> Outcome:

@@ -11,7 +11,7 @@ from typing import Any
 from hardware_profiles.cost import utc_now
 from hardware_profiles.lower import lower
 from nas.export.candidate import Candidate
-from nas.export.parity import share_with_interval
+from nas.intervals import share_with_interval
 from nas.task import Task
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
