@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.constraints import Constraint
-from nas.costing import STATIC_METRICS, Assessment, CostSource
+from nas.costing import STATIC_METRICS, Assessment, CostSource, check
 from nas.evaluators.base import Request
 from nas.trial import Outcome
 from searchspaces.errors import InputError, unknown_name
@@ -79,20 +79,16 @@ class TableCosts:
         if row is None:
             return Assessment(reason=NOT_IN_TABLE)
         values = {metric: row[metric] for metric in metrics if metric in row}
-        checked = tuple(constraint for constraint in constraints if constraint.metric in values)
-        violated = tuple(constraint for constraint in checked if not constraint.holds(values[constraint.metric]))
-        if violated:
-            reason = ", ".join(dict.fromkeys(constraint.metric for constraint in violated))
-            return Assessment(metrics=values, checked=checked, violated=violated, reason=reason)
+        known = check(values, constraints)
         rest = [metric for metric in metrics if metric not in values]
-        if not rest:
-            return Assessment(metrics=values, checked=checked)
+        if known.violated or not rest:
+            return known
         left = [constraint for constraint in constraints if constraint.metric not in values]
         found = self._network.assess(architecture, rest, left)
         return Assessment(
             metrics={**values, **found.metrics},
             costs=found.costs,
-            checked=(*checked, *found.checked),
+            checked=(*known.checked, *found.checked),
             violated=found.violated,
             reason=found.reason,
         )

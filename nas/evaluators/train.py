@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.train_config import TrainConfig
 from nas.evaluators.base import Report, Request, keep_going
@@ -116,7 +116,7 @@ class TrainEvaluator:
             )
         except InputError:
             raise
-        except (ValueError, RuntimeError, MemoryError, ArithmeticError) as error:
+        except (ValueError, RuntimeError, MemoryError, ArithmeticError, *_backend_errors(keras)) as error:
             # One network that a framework refuses must not end the search; the log keeps its words.
             text = " ".join(str(error).split())[:300]
             return _failed(f"{type(error).__name__}: {text}", start)
@@ -138,6 +138,15 @@ class TrainEvaluator:
                 "history": {name: [round(value, 6) for value in values] for name, values in result.history.items()},
             },
         )
+
+
+def _backend_errors(keras: Any) -> tuple[type[Exception], ...]:
+    """TensorFlow's own errors, such as that for memory, are none of Python's; JAX raises a RuntimeError."""
+    if keras.backend.backend() != "tensorflow":
+        return ()
+    import tensorflow as tf
+
+    return (tf.errors.OpError,)
 
 
 def _failed(reason: str, start: float) -> Outcome:
