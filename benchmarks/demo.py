@@ -36,11 +36,12 @@ def demo(out: Path, trials: int, epochs: int) -> None:
     _step("train the best network longer and export it")
     file = out / "export" / "digits_int8.tflite"
     _nas("export", str(out), "--precision", "int8", "--epochs", str(epochs), "--out", str(file))
-    accuracy = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))["test_accuracy"]
+    card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     _step(f"done in {time.monotonic() - start:.0f} s")
-    for precision, value in accuracy.items():
-        verdict = "above" if value > _LEAST_ACCURACY else "NOT above"
-        click.echo(f"test accuracy {precision}: {value:.2%} ({verdict} {_LEAST_ACCURACY:.0%})")
+    for precision, found in card["metrics"]["test"]["accuracy"].items():
+        verdict = "above" if found["value"] > _LEAST_ACCURACY else "NOT above"
+        interval = f"95 % interval {found['low']:.1%} to {found['high']:.1%}"
+        click.echo(f"test accuracy {precision}: {found['value']:.2%}, {interval} ({verdict} {_LEAST_ACCURACY:.0%})")
     click.echo(f"file:   {file}\nreport: {out / 'report' / 'index.html'}")
 
 
