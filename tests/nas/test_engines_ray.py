@@ -78,7 +78,7 @@ def tests_by_value() -> Iterator[None]:
     cloudpickle.unregister_pickle_by_value(module)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def local_ray() -> Iterator[None]:
     import ray
 
