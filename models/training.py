@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,10 +65,8 @@ def train(
     model = compiled(spec.without_softmax(), config, rows=len(training[0]), seed=seed)
     watch = _Watch(start, time_limit_s, on_epoch)
     callbacks: list[keras.callbacks.Callback] = [watch]
-    best = _BestWeights()
+    best = _BestWeights(config.patience)
     callbacks.append(best)
-    if config.patience:
-        callbacks.append(keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=config.patience))
     first_epoch, backup = 0, None
     if checkpoint is not None:
         backup = _Backup(checkpoint, best)
@@ -81,21 +80,24 @@ def train(
         batches,
         validation_data=held_out,
         validation_batch_size=min(_EVALUATION_BATCH, len(held_out[0])),
-        epochs=config.epochs,
+        epochs=first_epoch if best.out_of_patience else config.epochs,
         initial_epoch=first_epoch,
         callbacks=callbacks,
+        # Keras would shuffle the order of batches once more, from Python's global generator.
+        shuffle=False,
         verbose=0,
     )
     best.restore(model)
     epochs = first_epoch + len(history.epoch)
-    early = config.patience and epochs < config.epochs and not watch.stopped
+    early = best.out_of_patience and epochs < config.epochs
+    figures = history.history if backup is None else backup.history
     return TrainResult(
         model=model,
         accuracy=best.accuracy,
         epochs=epochs,
         seconds=time.monotonic() - start,
         stopped=watch.stopped or ("patience" if early else "done"),
-        history={name: [float(value) for value in values] for name, values in history.history.items()},
+        history={name: [float(value) for value in values] for name, values in figures.items()},
     )
 
 
@@ -160,17 +162,29 @@ class _Watch(keras.callbacks.Callback):
 
 
 class _BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the highest validation accuracy; later epochs win ties."""
+    """Keeps the weights of the epoch with the highest validation accuracy; later epochs win ties.
 
-    def __init__(self) -> None:
+    After `patience` epochs in a row that brought no higher one it ends the training; 0 never does.
+    """
+
+    def __init__(self, patience: int) -> None:
         super().__init__()
-        self.accuracy = 0.0
+        self._patience = patience
+        self.accuracy, self.waited = 0.0, 0
         self.weights: list[NDArray[Any]] | None = None
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether the training has gone without a better epoch for too long."""
+        return bool(self._patience) and self.waited >= self._patience
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         accuracy = float((logs or {}).get("val_accuracy", 0.0))
+        self.waited = 0 if self.weights is None or accuracy > self.accuracy else self.waited + 1
         if self.weights is None or accuracy >= self.accuracy:
             self.accuracy, self.weights = accuracy, self.model.get_weights()
+        if self.out_of_patience:
+            self.model.stop_training = True
 
     def restore(self, model: keras.Model) -> None:
         if self.weights is not None:
@@ -183,30 +197,47 @@ class _Backup(keras.callbacks.Callback):
     def __init__(self, folder: Path, best: _BestWeights) -> None:
         super().__init__()
         self._file, self._best = folder / "training.npz", best
+        self.history: dict[str, list[float]] = {}
 
     def restore(self, model: keras.Model) -> int:
         """Load the last epoch's state, if there is one; returns the number of the next epoch."""
         if not self._file.exists():
             return 0
-        with np.load(self._file, allow_pickle=False) as saved:
-            variables = [*model.variables, *model.optimizer.variables]
-            if int(saved["count"]) != len(variables):
-                raise InputError(
-                    f"{self._file}: expected the checkpoint of this network with {len(variables)} arrays, "
-                    f"got {int(saved['count'])}; give another --out folder."
-                )
-            for index, variable in enumerate(variables):
-                variable.assign(saved[f"v{index}"])
-            best = [saved[f"b{index}"] for index in range(len(model.get_weights()))]
-            self._best.accuracy, self._best.weights = float(saved["accuracy"]), best
-            return int(saved["epoch"])
+        try:
+            with self._file.open("rb") as stream, np.load(stream, allow_pickle=False) as saved:
+                return self._restored(model, saved)
+        except InputError:
+            raise
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"{self._file}: expected the checkpoint of this training, got something else ({error}); "
+                "remove the file to start again, or give another --out folder."
+            ) from error
+
+    def _restored(self, model: keras.Model, saved: Mapping[str, NDArray[Any]]) -> int:
+        variables = [*model.variables, *model.optimizer.variables]
+        if int(saved["count"]) != len(variables):
+            raise InputError(
+                f"{self._file}: expected the checkpoint of this network with {len(variables)} arrays, "
+                f"got {int(saved['count'])}; give another --out folder."
+            )
+        for index, variable in enumerate(variables):
+            variable.assign(saved[f"v{index}"])
+        self._best.weights = [saved[f"b{index}"] for index in range(len(model.get_weights()))]
+        self._best.accuracy, self._best.waited = float(saved["accuracy"]), int(saved["waited"])
+        self.history = {name[1:]: saved[name].tolist() for name in saved if name.startswith("h")}
+        return int(saved["epoch"])
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         variables = [*self.model.variables, *self.model.optimizer.variables]
         arrays = {f"v{index}": np.asarray(variable.value) for index, variable in enumerate(variables)}
         arrays.update({f"b{index}": value for index, value in enumerate(self._best.weights or [])})
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(float(value))
+            arrays[f"h{name}"] = np.array(self.history[name])
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_suffix(".tmp.npz")
         with temporary.open("wb") as stream:
-            np.savez(stream, epoch=epoch + 1, accuracy=self._best.accuracy, count=len(variables), **arrays)
+            best = {"accuracy": self._best.accuracy, "waited": self._best.waited}
+            np.savez(stream, epoch=epoch + 1, count=len(variables), **best, **arrays)
         temporary.replace(self._file)

@@ -92,6 +92,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a readable YAML file ({error}); check the path.") from error
     data = _parse_yaml(text, str(path))
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected a mapping with space, task, …, got {_short(data)}; see README.")
     for override in overrides:
         _apply(data, override)
     return parse_config(data, folder=path.resolve().parent)
@@ -100,7 +102,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
 def parse_config(data: Any, *, folder: Path | None = None) -> SearchConfig:
     """Check plain data and fill in what was left out; relative paths are looked up in `folder`, then here."""
     if not isinstance(data, dict):
-        raise InputError(f"configuration: expected a mapping with space, task, …, got {data!r}; see README.")
+        raise InputError(f"configuration: expected a mapping with space, task, …, got {_short(data)}; see README.")
     for key in data:
         if key not in _KEYS:
             raise unknown_name("configuration key", key, _KEYS)
@@ -178,17 +180,16 @@ _Loader.add_implicit_resolver(
 def _parse_yaml(text: str, name: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Beside its own errors the reader lets through those of dates that do not exist and of endless nesting.
         raise InputError(f"{name}: not YAML: {' '.join(str(error).split())}; mend that line.") from error
 
 
-def _apply(data: Any, text: str) -> None:
+def _apply(data: dict[str, Any], text: str) -> None:
     key, separator, value = text.partition("=")
     if not separator or not key.strip():
         raise InputError(f"--set: expected key=value, got {text!r}; write for example --set budget.trials=100.")
     *path, last = key.strip().split(".")
-    if not isinstance(data, dict):
-        raise InputError("configuration: expected a mapping to set keys in; mend the file.")
     for name in path:
         data = data.setdefault(name, {})
         if not isinstance(data, dict):
@@ -200,13 +201,20 @@ def _section(name: str, value: Any) -> dict[str, Any] | None:
     """A section as a mapping; a bare word stands for its name."""
     if value is None:
         return None
-    if isinstance(value, str):
+    if isinstance(value, str) and name != "budget":
         value = {"name": value}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise InputError(f"{name}: expected a mapping such as {{name: …}}, got {value!r}; write its options as keys.")
+        example = "trials: 64" if name == "budget" else "name: …"
+        raise InputError(f"{name}: expected a mapping such as {{{example}}}, got {value!r}; write its options as keys.")
     if name != "budget" and not isinstance(value.get("name"), str):
         raise InputError(f"{name}: expected a name, got {value.get('name')!r}; write {name}: {{name: …}}.")
     return dict(value)
+
+
+def _short(value: Any) -> str:
+    """What came, cut where someone gave a whole file of something else."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
 
 
 def _list(name: str, value: Any) -> list[Any]:

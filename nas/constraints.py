@@ -48,4 +48,6 @@ class Constraint:
         return _COMPARE[self.comparison](value, self.bound)
 
     def __str__(self) -> str:
-        return f"{self.metric} {self.comparison} {self.bound:g}"
+        # Written short where that loses nothing: the text is read back when a run is continued.
+        short = f"{self.bound:g}"
+        return f"{self.metric} {self.comparison} {short if float(short) == self.bound else repr(self.bound)}"

@@ -15,7 +15,7 @@ def call_with_options(what: str, function: Callable[..., Any], options: Mapping[
     """Call `function` with keyword options whose names and plain types its signature knows.
 
     Raises:
-        InputError: an unknown option (with the nearest known one), or a value of another type.
+        InputError: an unknown option (with the nearest known one), one that is missing, or a value of another type.
     """
     parameters = {
         name: parameter
@@ -28,10 +28,12 @@ def call_with_options(what: str, function: Callable[..., Any], options: Mapping[
             raise unknown_name(f"option of {what}", name, parameters)
         expected = hints.get(name)
         if expected in _PLAIN and not _fits(value, expected):
-            raise InputError(
-                f"{what}: expected {name} as {expected.__name__}, got {value!r}; "
-                f"the default is {parameters[name].default!r}."
-            )
+            default = parameters[name].default
+            hint = "write one" if default is inspect.Parameter.empty else f"the default is {default!r}"
+            raise InputError(f"{what}: expected {name} as {expected.__name__}, got {value!r}; {hint}.")
+    for name, parameter in parameters.items():
+        if parameter.default is inspect.Parameter.empty and name not in options:
+            raise InputError(f"{what}: expected the option {name}, got {sorted(options) or 'none'}; add {name}.")
     return function(*positional, **options)
 
 

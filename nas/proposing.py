@@ -11,6 +11,7 @@ from nas.constraints import Constraint
 from nas.controllers.base import Controller
 from nas.costing import Assessment, CostSource
 from nas.trial import Trial
+from searchspaces.errors import InputError
 from searchspaces.space import Architecture, SearchSpace
 
 # After so many repeats in a row the controller has converged: draw from the space itself.
@@ -69,7 +70,13 @@ class Proposer:
         self.acceptance = {text: Acceptance() for text in self.constraints_by_text}
 
     def saw(self, trial: Trial) -> None:
-        """Take note of a trial from the log."""
+        """Take note of a trial from the log; an `InputError` if it is of another space."""
+        architecture = trial.architecture
+        if architecture.space != self._space.name or len(architecture.indices) != len(self._space.choices):
+            raise InputError(
+                f"trial log: expected architectures of space {self._space.name}, got {architecture}; it is that of "
+                "another search."
+            )
         self._seen.add(trial.architecture)
 
     def next(self, number: int) -> Proposal | None:

@@ -53,7 +53,7 @@ class RunFolder:
         """
         self.path = path
         existing = (path / CONFIG).is_file()
-        if not existing and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if not existing and path.exists() and (not path.is_dir() or _holds_other_files(path)):
             raise InputError(f"{path}: expected an empty or a run folder, got other files; give another --out folder.")
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -98,6 +98,11 @@ class RunFolder:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _holds_other_files(path: Path) -> bool:
+    """Whether a folder has more in it than a driver that was killed while it set the folder up may leave."""
+    return any(file.name not in (LOCK, f"{CONFIG}.new") for file in path.iterdir())
 
 
 def _try_lock(stream: IO[str]) -> bool:

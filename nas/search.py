@@ -14,7 +14,7 @@ from nas.pareto import Objective, non_dominated
 from nas.proposing import Proposer
 from nas.store import Event, TrialStore, fold
 from nas.trial import FINISHED, Outcome, State, Trial
-from searchspaces.errors import NoResultError
+from searchspaces.errors import InputError, NoResultError
 
 NOTHING_LEFT = "the space is used up"
 
@@ -49,6 +49,8 @@ class Search:
         self._clock, self._start = clock, clock()
         self._queued: list[Event] = []
         self.trials: dict[int, Trial] = {}
+        # Infeasible proposals since the last feasible one; a continued search counts on.
+        self._barren = 0
         self.counts: dict[State, int] = dict.fromkeys(("COMPLETE", "INFEASIBLE", "FAILED", "RUNNING", "PROPOSED"), 0)
         self._replay()
 
@@ -84,7 +86,7 @@ class Search:
         Raises:
             NoResultError: not one feasible architecture in `budget.attempts` tries, and none before.
         """
-        for _ in range(self.budget.attempts):
+        while self._barren < self.budget.attempts:
             number = len(self.trials)
             proposal = self._proposer.next(number)
             if proposal is None:
@@ -146,8 +148,11 @@ class Search:
         for number, trial in sorted(fold(event for event in history if event.architecture is not None).items()):
             self._remember(trial)
             if number != len(self.trials) - 1:
-                raise NoResultError(f"trial log: trial {number} follows trial {len(self.trials) - 2}; it is damaged.")
+                wanted = len(self.trials) - 1
+                raise InputError(f"trial log: expected trial {wanted}, got {number}; restore the log from a copy.")
         for event in history:
+            if event.trial not in self.trials:
+                raise InputError(f"trial log: trial {event.trial} was never proposed; restore the log from a copy.")
             if event.architecture is not None:
                 self._proposer.count(_assessment(event, self._proposer))
             if event.architecture is None or event.state == "INFEASIBLE":
@@ -158,6 +163,7 @@ class Search:
     def _remember(self, trial: Trial) -> None:
         self.trials[trial.number] = trial
         self.counts[trial.state] += 1
+        self._barren = self._barren + 1 if trial.state == "INFEASIBLE" else 0
         self._proposer.saw(trial)
 
     def _advance(self, event: Event) -> Trial:

@@ -1,6 +1,6 @@
 """The trial log: an append-only SQLite file, written by the driver alone.
 
-One row an event; a trial is the fold of its events. Nothing is ever updated or deleted, and a trigger holds that.
+One row an event; a trial is the fold of its events. Nothing is ever updated or deleted, and triggers hold that.
 A commit returns when the event is on the disk, so whatever `finish` acknowledged survives a killed driver.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nas.trial import FINISHED, State, Trial
-from searchspaces.errors import InputError
+from searchspaces.errors import InputError, MissingError
 from searchspaces.space import Architecture
 
 _APPLICATION_ID = 0x70617265
@@ -33,6 +33,8 @@ CREATE TABLE event (
 CREATE INDEX event_trial ON event (trial);
 CREATE TRIGGER event_fixed BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'the trial log is append-only'); END;
 CREATE TRIGGER event_kept BEFORE DELETE ON event BEGIN SELECT RAISE(ABORT, 'the trial log is append-only'); END;
+CREATE TRIGGER event_once BEFORE INSERT ON event WHEN EXISTS (SELECT 1 FROM event WHERE seq = NEW.seq)
+    BEGIN SELECT RAISE(ABORT, 'the trial log is append-only'); END;
 """
 
 
@@ -55,7 +57,7 @@ class TrialStore:
         self.path = path
         if read_only and not path.exists():
             raise InputError(f"{path}: expected a trial log, found none; give the folder of a search.")
-        uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+        uri = f"{path.resolve().as_uri()}?{_mode(path, read_only=read_only)}"
         try:
             self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
             self._prepare(read_only)
@@ -81,7 +83,11 @@ class TrialStore:
         self._database.execute("PRAGMA synchronous = FULL")
 
     def append(self, events: Iterable[Event]) -> None:
-        """Write events in one durable transaction."""
+        """Write events in one durable transaction.
+
+        Raises:
+            MissingError: the disk is full, or the file is no longer ours to write.
+        """
         rows = [
             (
                 event.trial,
@@ -92,9 +98,17 @@ class TrialStore:
             )
             for event in events
         ]
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany("INSERT INTO event (trial, state, at, architecture, data) VALUES (?,?,?,?,?)", rows)
-        self._database.execute("COMMIT")
+        try:
+            # As a context manager the connection commits, or takes everything back.
+            with self._database:
+                self._database.execute("BEGIN IMMEDIATE")
+                self._database.executemany(
+                    "INSERT INTO event (trial, state, at, architecture, data) VALUES (?,?,?,?,?)", rows
+                )
+        except sqlite3.OperationalError as error:
+            raise MissingError(
+                f"{self.path}: the trial log cannot be written ({error}); make room or access, then resume the run."
+            ) from error
 
     def trials(self) -> list[Trial]:
         """All trials by number, each as its last event left it."""
@@ -143,6 +157,13 @@ def fold(events: Iterable[Event]) -> dict[int, Trial]:
             at=event.at,
         )
     return trials
+
+
+def _mode(path: Path, *, read_only: bool) -> str:
+    """How SQLite opens the file; a reader of a log that no driver has open leaves no files beside it."""
+    if not read_only:
+        return "mode=rwc"
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
 
 
 def _architecture(text: str | None) -> Architecture | None:

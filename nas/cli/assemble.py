@@ -11,6 +11,7 @@ from searchspaces.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from nas.config import SearchConfig
+    from nas.controllers.base import Controller
     from nas.costing import CostSource
     from nas.engines.base import Engine
     from nas.evaluators.base import Evaluator
@@ -57,6 +58,7 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
 
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
     _check_metrics(config, costs, evaluator)
+    make_controller(config, space)
     return Parts(space=space, task=task, costs=costs, evaluator=evaluator)
 
 
@@ -100,14 +102,20 @@ def make_space(config: SearchConfig, task: Task | None) -> SearchSpace:
     return create_space(name, input_shape, classes, **options)
 
 
+def make_controller(config: SearchConfig, space: SearchSpace) -> Controller:
+    """A fresh controller."""
+    from nas.controllers.catalog import create_controller
+
+    name, options = _split(config.controller)
+    return create_controller(name, space, config.objectives, options)
+
+
 def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search:
     """The search in a run folder, brought to where its log ends."""
-    from nas.controllers.catalog import create_controller
     from nas.proposing import Proposer
     from nas.search import Search
 
-    name, options = _split(config.controller)
-    controller = create_controller(name, parts.space, config.objectives, options)
+    controller = make_controller(config, parts.space)
     proposer = Proposer(
         parts.space,
         controller,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas.run_folder import read_log, read_run
 from nas.search import pareto_front
+from searchspaces.errors import InputError
 
 if TYPE_CHECKING:
     from hardware_profiles.op_graph import OpGraph
@@ -114,8 +115,8 @@ def _winners(front: Sequence[Trial], config: SearchConfig, parts: Parts, *, meas
     labelled = _labels(front, config.objectives)
     winners = []
     for trial, label in labelled:
-        spec, graph = _network(trial, config, parts)
-        again, ops = _measured_again(graph, trial, measure=measure)
+        network = _network(trial, config, parts)
+        again, ops = _measured_again(None if network is None else network[1], trial, measure=measure)
         winners.append(
             Winner(
                 id=trial.architecture.id,
@@ -124,7 +125,7 @@ def _winners(front: Sequence[Trial], config: SearchConfig, parts: Parts, *, meas
                 promised=tuple(_named(cost) for cost in trial.costs),
                 measured=tuple(again),
                 ops=ops,
-                blocks=tuple(_blocks(spec, graph)),
+                blocks=() if network is None else tuple(_blocks(*network)),
                 test={},
             )
         )
@@ -146,23 +147,27 @@ def _labels(front: Sequence[Trial], objectives: Sequence[Objective]) -> list[tup
     return [(front[index], names.get(index, "front")) for index in chosen]
 
 
-def _network(trial: Trial, config: SearchConfig, parts: Parts) -> tuple[NetworkSpec, OpGraph]:
+def _network(trial: Trial, config: SearchConfig, parts: Parts) -> tuple[NetworkSpec, OpGraph] | None:
+    """The network behind a trial; None where a table was searched without saying what its networks take and give."""
     from hardware_profiles.lower import lower
     from nas.evaluators.train import prepared
 
-    spec = parts.space.network(trial.architecture)
+    try:
+        spec = parts.space.network(trial.architecture)
+    except InputError:
+        return None
     if parts.task is not None:
         spec = prepared(spec, parts.task)
     precision: Any = config.precision
     return spec, lower(spec, precision=precision)
 
 
-def _measured_again(graph: OpGraph, trial: Trial, *, measure: bool) -> tuple[list[dict[str, Any]], Any]:
+def _measured_again(graph: OpGraph | None, trial: Trial, *, measure: bool) -> tuple[list[dict[str, Any]], Any]:
     """Costs of one winner taken anew, and its time by operator, on the targets that measured it."""
     import pandas as pd
 
     ops = pd.DataFrame(columns=["index", "kind", "kernel", "latency_us", "delegated"])
-    if not measure:
+    if not measure or graph is None:
         return [], ops
     from hardware_profiles.target import list_targets, load_target
 

@@ -9,12 +9,14 @@ import click
 
 from nas.cli.output import format_value, json_option, print_json
 from nas.cli.search import set_option
+from searchspaces.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nas.config import SearchConfig
 
+_MOST = 100_000
 _BINS = 8
 _BAR = 24
 _RARE = 0.05
@@ -29,6 +31,8 @@ def plan(config: Path, samples: int, overrides: tuple[str, ...], as_json: bool) 
     """Dry run of the search in the file CONFIG: acceptance, duplicates, costs, estimated time; trains nothing."""
     from nas.config import load_config
 
+    if samples > _MOST:
+        raise InputError(f"--samples: expected at most {_MOST:,}, got {samples}; a few hundred tell enough.")
     data = make_plan(load_config(config, overrides), samples)
     if as_json:
         print_json(data)

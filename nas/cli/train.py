@@ -150,7 +150,7 @@ def export_network(
         folder, promised = _train_pick(source, pick, epochs)
     elif not (source / RECORD).is_file():
         raise InputError(f"{source}: expected a run folder or the folder of `nas train`, got neither; check the path.")
-    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    record = _read_json(folder / RECORD, ("architecture", "config", "spec"))
     config = parse_config(record["config"])
     task = make_task(config, with_test=True)
     spec, model = _trained(folder, record)
@@ -244,7 +244,7 @@ def _claim(out: Path, identity: Mapping[str, Any]) -> None:
     """Make the folder, or make sure that it holds this very training."""
     file = out / "training.json"
     if file.is_file():
-        known = json.loads(file.read_text(encoding="utf-8"))
+        known = _read_json(file, ())
         if known != json.loads(json.dumps(identity)):
             raise InputError(f"{out}: it holds another training; give another --out folder.")
         return
@@ -253,6 +253,18 @@ def _claim(out: Path, identity: Mapping[str, Any]) -> None:
         _write_json(file, identity)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out folder.") from error
+
+
+def _read_json(path: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """A record of a training, with at least these keys."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected the record of a training ({error}); train the network again.") from error
+    absent = [key for key in keys if key not in data] if isinstance(data, dict) else ["a mapping"]
+    if absent:
+        raise InputError(f"{path}: expected {', '.join(absent)} in the record of a training; train the network again.")
+    return dict(data)
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:

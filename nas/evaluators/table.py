@@ -122,7 +122,7 @@ def _read(
                 f"{row + 1}; fill it or drop the row."
             )
     rows: dict[Architecture, dict[str, float]] = {}
-    for number, text in enumerate(frame[id_column].astype(str)):
+    for number, text in enumerate(map(str, frame[id_column])):
         try:
             architecture = space.parse(text)
         except InputError as error:

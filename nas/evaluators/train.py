@@ -116,7 +116,7 @@ class TrainEvaluator:
             )
         except InputError:
             raise
-        except (ValueError, RuntimeError, MemoryError, ArithmeticError, *_backend_errors(keras)) as error:
+        except _refusals(keras) as error:
             # One network that a framework refuses must not end the search; the log keeps its words.
             text = " ".join(str(error).split())[:300]
             return _failed(f"{type(error).__name__}: {text}", start)
@@ -140,13 +140,14 @@ class TrainEvaluator:
         )
 
 
-def _backend_errors(keras: Any) -> tuple[type[Exception], ...]:
-    """TensorFlow's own errors, such as that for memory, are none of Python's; JAX raises a RuntimeError."""
+def _refusals(keras: Any) -> tuple[type[Exception], ...]:
+    """What a framework raises for a network it cannot train; TensorFlow has errors that are none of Python's."""
+    known: tuple[type[Exception], ...] = (ValueError, RuntimeError, MemoryError, ArithmeticError)
     if keras.backend.backend() != "tensorflow":
-        return ()
+        return known
     import tensorflow as tf
 
-    return (tf.errors.OpError,)
+    return (*known, tf.errors.OpError)
 
 
 def _failed(reason: str, start: float) -> Outcome:
