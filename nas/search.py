@@ -56,6 +56,11 @@ class Search:
 
     # -- what engines ask --------------------------------------------------------------------------------------
 
+    @property
+    def learns(self) -> bool:
+        """Whether a proposal depends on the results before it."""
+        return self._controller.learns
+
     def pending(self) -> list[Trial]:
         """Trials proposed or begun but not finished, which a driver that died left behind."""
         return [trial for trial in self.trials.values() if trial.state not in FINISHED]

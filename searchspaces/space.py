@@ -276,6 +276,16 @@ class SearchSpace(ABC):
             for choice, parent in zip(self.choices, self._parents, strict=True)
         )
 
+    @cached_property
+    def _closed_by(self) -> tuple[NDArray[np.bool_], ...]:
+        """For every choice, whether it is closed by its parent's index; the last entry stands for a blank parent."""
+        tables = []
+        for column, parent in enumerate(self._parents):
+            table = np.full(1 if parent is None else len(self.choices[parent].values) + 1, parent is not None)
+            table[list(self._when[column])] = False
+            tables.append(table)
+        return tuple(tables)
+
     def _is_blanked(self, column: int) -> bool:
         """Whether this instance takes a choice out of play; spaces override it (a given input fixes a resolution)."""
         return False
@@ -301,7 +311,7 @@ class SearchSpace(ABC):
             if self._is_blanked(column):
                 rows[:, column] = BLANK
             elif parent is not None:
-                rows[~np.isin(rows[:, parent], list(self._when[column])), column] = BLANK
+                rows[self._closed_by[column][rows[:, parent]], column] = BLANK
         return rows
 
     def _completed(self, indices: list[int], rng: np.random.Generator | None) -> Architecture:

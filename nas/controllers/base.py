@@ -18,6 +18,11 @@ class Controller(Protocol):
     comes from `update` alone, so a controller is brought back by showing it the trial log again.
     """
 
+    @property
+    def learns(self) -> bool:
+        """Whether suggestions depend on earlier results; where not, they can be made ahead of them."""
+        ...
+
     def suggest(self, count: int, rng: np.random.Generator) -> list[Architecture]:
         """`count` architectures; they may repeat and may be infeasible, which the caller sorts out."""
         ...

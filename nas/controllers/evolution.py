@@ -28,6 +28,8 @@ class Evolution:
         crossover: probability that a child takes its choices from two parents before it is mutated.
     """
 
+    learns = True
+
     def __init__(
         self,
         space: SearchSpace,

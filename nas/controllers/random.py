@@ -14,6 +14,8 @@ from searchspaces.space import Architecture, SearchSpace
 class RandomSearch:
     """Independent uniform draws; learns nothing."""
 
+    learns = False
+
     def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
         self._space = space
 

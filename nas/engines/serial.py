@@ -11,14 +11,17 @@ from nas.search import Search
 from nas.trial import Trial
 from searchspaces.errors import InputError
 
+_AHEAD = 32
+
 
 class SerialEngine:
     """Args:
     batch: how many proposals a cheap evaluator gets at once; they are made without knowing each other's result.
+        By default one, or many where the controller does not look at results anyway.
     """
 
-    def __init__(self, *, batch: int = 1) -> None:
-        if batch < 1:
+    def __init__(self, *, batch: int | None = None) -> None:
+        if batch is not None and (isinstance(batch, bool) or not isinstance(batch, int) or batch < 1):
             raise InputError(f"engine serial: expected batch 1 or more, got {batch}; leave it out.")
         self._batch = batch
 
@@ -26,7 +29,8 @@ class SerialEngine:
         """Evaluate until the budget is spent; the trial that the wall clock cuts is left to be resumed."""
         progress(search)
         if evaluator.cheap:
-            run_batches(search, evaluator, self._batch, progress)
+            batch = self._batch or (1 if search.learns else _AHEAD)
+            run_batches(search, evaluator, batch, progress)
             return
         queue = search.pending()
         while queue or search.wants_more():

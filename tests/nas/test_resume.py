@@ -315,7 +315,8 @@ def test_processes_killed_at_random_moments_lose_and_repeat_nothing(
     controller: Config, table_config: Config, tmp_path: Path, write_yaml: Callable[..., Path]
 ) -> None:
     """The children of the first run end around a commit (`os._exit`), those of the others by SIGKILL from outside."""
-    config = write_yaml(table_config | {"controller": controller, "budget": {"trials": 60}})
+    one_by_one = {"engine": {"name": "serial", "batch": 1}}
+    config = write_yaml(table_config | one_by_one | {"controller": controller, "budget": {"trials": 60}})
     whole = drive(tmp_path / "whole", load_config(config))
     assert len(whole) > 150
     command = [sys.executable, "-c", _CHILDREN, config, tmp_path / "runs", "3"]
