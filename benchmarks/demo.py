@@ -21,7 +21,7 @@ _LEAST_ACCURACY = 0.97
 @click.command()
 @click.option("--out", default=Path("runs/demo"), show_default=True, type=click.Path(path_type=Path))
 @click.option("--trials", default=24, show_default=True, type=click.IntRange(2), help="Trained networks.")
-@click.option("--epochs", default=45, show_default=True, type=click.IntRange(1), help="Of the winner's training.")
+@click.option("--epochs", default=35, show_default=True, type=click.IntRange(1), help="Of the winner's training.")
 def demo(out: Path, trials: int, epochs: int) -> None:
     """Search BigNAS on digits under hard limits, write the report, export the best network in int8."""
     start = time.monotonic()

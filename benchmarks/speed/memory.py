@@ -113,7 +113,7 @@ def _serial_rows(trials: int) -> list[Row]:
             "serial engine, ever new networks",
             numbers,
             sizes,
-            "includes kernels that TensorFlow (oneDNN) keeps for every new shape, up to a limit of its own",
+            "every trial brings shapes that TensorFlow has not seen",
             target=_FLAT,
         ),
         slope_row(
