@@ -24,15 +24,17 @@ _LEAST_ACCURACY = 0.97
 @click.option("--epochs", default=35, show_default=True, type=click.IntRange(1), help="Of the winner's training.")
 def demo(out: Path, trials: int, epochs: int) -> None:
     """Search BigNAS on digits under hard limits, write the report, export the best network in int8."""
-    start = time.monotonic()
+    start, baseline = time.monotonic(), out.with_name(f"{out.name}-random")
     with as_file(files("benchmarks") / "demo.yaml") as config:
         limit = _latency_limit(config)
-        settings = ["--set", f"budget.trials={trials}"]
-        settings += ["--set", f'constraints=["params <= 4e5", "{_LATENCY} <= {limit:.4g}"]']
+        limits = ["--set", f'constraints=["params <= 4e5", "{_LATENCY} <= {limit:.4g}"]']
         _step(f"search: at most 400,000 parameters and {limit:.4g} ms on this machine")
-        _nas("search", str(config), "--out", str(out), *settings)
+        _nas("search", str(config), "--out", str(out), "--set", f"budget.trials={trials}", *limits)
+        _step("random search under the same limits, half as long: the report compares the two at equal numbers")
+        half = ["--set", f"budget.trials={trials // 2}", "--set", "controller=random"]
+        _nas("search", str(config), "--out", str(baseline), *half, *limits)
     _step("report")
-    _nas("report", str(out))
+    _nas("report", str(out), str(baseline))
     _step("train the best network longer and export it")
     file = out / "export" / "digits_int8.tflite"
     _nas("export", str(out), "--precision", "int8", "--epochs", str(epochs), "--out", str(file))
