@@ -122,7 +122,7 @@ class RayEngine:
         except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
             raise MissingError(
                 f"engine ray: no cluster at {self._address!r} ({error}); start one with `ray start --head`, "
-                "or leave the address out."
+                "give it the same RAY_AUTH_MODE and token as this command, or leave the address out."
             ) from error
 
     def _tune(self, search: Search, evaluator: Evaluator, folder: Path, progress: Progress) -> None:
