@@ -41,6 +41,9 @@ class _Lowering:
         for node in graph.nodes:
             for index in node.inputs:
                 self.uses[index] += 1
+        for index in graph.results:
+            # What leaves the network must exist by itself.
+            self.uses[index] += 1
         self.consumers: dict[int, int] = {
             source: index for index, node in enumerate(graph.nodes) for source in node.inputs
         }
@@ -55,13 +58,17 @@ class _Lowering:
     def run(self) -> OpGraph:
         nodes = self.graph.nodes
         self.value = [-1] * len(nodes)
-        self.value[0] = self._activation_tensor(nodes[0].shape)
+        inputs = [0, *(state.source for state in self.graph.states)]
+        for index in inputs:
+            self.value[index] = self._activation_tensor(nodes[index].shape)
         self._flatten_skips()
-        for index, node in enumerate(nodes[1:], start=1):
+        for index, node in enumerate(nodes):
             if self.value[index] < 0:
                 self._emit(index, node)
                 self._flatten_skips()
-        return self.out.build([self.value[0]], [self.value[-1]])
+        return self.out.build(
+            [self.value[index] for index in inputs], [self.value[index] for index in self.graph.results]
+        )
 
     def _emit(self, index: int, node: Node) -> None:
         match node.layer:
@@ -169,7 +176,7 @@ class _Lowering:
                 self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
 
     def _only_consumer(self, index: int) -> int | None:
-        return self.consumers[index] if self.uses[index] == 1 else None
+        return self.consumers.get(index) if self.uses[index] == 1 else None
 
     def _mark(self, first: int, last: int) -> None:
         """All nodes of the chain from `first` to `last` are carried by one op, whose output `last` has."""

@@ -17,15 +17,22 @@ from searchspaces.spec import NetworkSpec
 def build(spec: NetworkSpec, *, seed: int = 0, batch_norm_momentum: float | None = None) -> keras.Model:
     """A Keras model of the network, batch left open; layers carry the names of the spec's nodes.
 
+    A network of one output without states maps a tensor to a tensor. Several outputs come as a dict by name; a network
+    with states takes and returns dicts: its input and outputs by name, and every state by the state's name.
+
     Args:
         spec: the network; `spec.without_softmax()` gives the logits that training wants.
         seed: of the initial weights and of dropout; the same seed gives the same weights.
         batch_norm_momentum: in place of the spec's; small data wants statistics that follow faster.
     """
-    nodes = spec.graph.nodes
+    graph = spec.graph
+    nodes = graph.nodes
     seeds = np.random.SeedSequence(seed).generate_state(len(nodes))
-    values = [keras.Input(spec.input_shape, name=nodes[0].name)]
-    for node, layer_seed in zip(nodes[1:], seeds[1:], strict=True):
+    values: list[Any] = []
+    for node, layer_seed in zip(nodes, seeds, strict=True):
+        if isinstance(node.layer, layers.Input):
+            values.append(keras.Input(node.shape, name=node.name))
+            continue
         make = _MAKERS.get(type(node.layer))
         if make is None:
             raise InputError(f"layer {node.name}: no Keras layer for {type(node.layer).__name__}; add one here.")
@@ -34,7 +41,13 @@ def build(spec: NetworkSpec, *, seed: int = 0, batch_norm_momentum: float | None
             layer = replace(layer, momentum=batch_norm_momentum)
         inputs = [values[index] for index in node.inputs]
         values.append(make(layer, node.name, int(layer_seed))(inputs if len(inputs) > 1 else inputs[0]))
-    return keras.Model(values[0], values[-1], name=_identifier(spec.name))
+    name = _identifier(spec.name)
+    outputs = {output: values[node] for output, node in graph.outputs}
+    if graph.states:
+        inputs = {nodes[0].name: values[0], **{state.name: values[state.source] for state in graph.states}}
+        outputs.update({state.name: values[state.result] for state in graph.states})
+        return keras.Model(inputs, outputs, name=name)
+    return keras.Model(values[0], outputs if len(outputs) > 1 else values[graph.outputs[0][1]], name=name)
 
 
 def _conv_init(seed: int) -> keras.initializers.Initializer:

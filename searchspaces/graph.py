@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Input, Layer, Shape
 
 
@@ -20,10 +21,26 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class State:
+    """What a network carries from call to call: the node it is fed at, and the node that gives its new value."""
+
+    name: str
+    source: int
+    result: int
+
+
+@dataclass(frozen=True, slots=True)
 class LayerGraph:
-    """Nodes in running order; node 0 is the input, the last node is the output."""
+    """Nodes in running order; node 0 is the input. `outputs` are names and nodes; a plain network has one."""
 
     nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, int], ...]
+    states: tuple[State, ...] = ()
+
+    @property
+    def results(self) -> tuple[int, ...]:
+        """The nodes whose values leave the network: its outputs, then its new states."""
+        return (*(node for _, node in self.outputs), *(state.result for state in self.states))
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """The shapes that feed `node`."""
@@ -41,16 +58,37 @@ class LayerGraph:
 
 
 class GraphBuilder:
-    """Collects nodes; blocks call `add` and pass on the index it returns."""
+    """Collects nodes; blocks call `add` and pass on the index it returns.
 
-    def __init__(self, input_shape: Shape) -> None:
+    Args:
+        input_shape: of one example.
+        streaming: whether the network sees one frame a call and carries states to the next; blocks that look back in
+            time then ask for a `state`.
+    """
+
+    def __init__(self, input_shape: Shape, *, streaming: bool = False) -> None:
+        self.streaming = streaming
         self._nodes = [Node("input", Input(shape=input_shape), (), input_shape, -1)]
         self._block = -1
         self._prefix = ""
+        self._ends: dict[str, int] = {}
+        self._outputs: list[tuple[str, int]] = []
+        self._sources: dict[int, str] = {}
+        self._states: list[State] = []
 
     def enter(self, block: int, prefix: str) -> None:
         """Start block number `block`; its layers' names begin with `prefix`."""
         self._block, self._prefix = block, prefix
+
+    def leave(self, x: int) -> None:
+        """End the block: `x` is what comes out of it."""
+        self._ends[self._prefix] = x
+
+    def output_of(self, block: str) -> int:
+        """The node an earlier block ended in, for blocks that look further back than the one before."""
+        if block not in self._ends:
+            raise unknown_name(f"input of block {self._prefix}", block, self._ends)
+        return self._ends[block]
 
     def add(self, name: str, layer: Layer, *inputs: int) -> int:
         """Append `layer`, fed by the nodes `inputs`; returns its index."""
@@ -58,10 +96,33 @@ class GraphBuilder:
         self._nodes.append(Node(f"{self._prefix}_{name}", layer, inputs, shape, self._block))
         return len(self._nodes) - 1
 
+    def output(self, name: str, x: int) -> None:
+        """Node `x` is an output; without any, what comes out of the last block is the only one."""
+        self._outputs.append((name, x))
+
+    def state(self, name: str, shape: Shape) -> int:
+        """A state of the block: the node that holds what `update` was given in the call before, zeros at first."""
+        source = self.add(name, Input(shape=shape))
+        self._sources[source] = self._nodes[source].name
+        return source
+
+    def update(self, state: int, x: int) -> None:
+        """Node `x` is the new value of the state that `state` holds."""
+        source = self._nodes[state]
+        if self._nodes[x].shape != source.shape:
+            raise InputError(
+                f"state {source.name}: expected a new value of shape {source.shape}, got {self._nodes[x].shape}; "
+                "mend its block."
+            )
+        self._states.append(State(self._sources.pop(state), state, x))
+
     def shape(self, index: int) -> Shape:
         """The shape that comes out of a node."""
         return self._nodes[index].shape
 
     def build(self) -> LayerGraph:
         """The finished graph."""
-        return LayerGraph(tuple(self._nodes))
+        if self._sources:
+            raise InputError(f"states {sorted(self._sources.values())}: expected an update of each; mend their blocks.")
+        outputs = self._outputs or [("output", self._ends[self._prefix])]
+        return LayerGraph(tuple(self._nodes), tuple(outputs), tuple(self._states))

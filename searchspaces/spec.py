@@ -40,12 +40,21 @@ class NetworkSpec:
         for index, block in enumerate(self.blocks):
             builder.enter(index, block.name)
             x = block.expand(builder, x)
+            builder.leave(x)
         return builder.build()
 
     @property
+    def output_shapes(self) -> dict[str, Shape]:
+        """The shapes that come out, by name, without the batch."""
+        return {name: self.graph.nodes[node].shape for name, node in self.graph.outputs}
+
+    @property
     def output_shape(self) -> Shape:
-        """The shape that comes out, without the batch."""
-        return self.graph.nodes[-1].shape
+        """The shape that comes out of a network with one output, without the batch."""
+        shapes = self.output_shapes
+        if len(shapes) != 1:
+            raise InputError(f"network {self.name}: expected one output, got {', '.join(shapes)}; read output_shapes.")
+        return next(iter(shapes.values()))
 
     @property
     def params(self) -> int:

@@ -335,7 +335,7 @@ def _check_references(space: SearchSpace) -> None:
 def _network(space: SearchSpace, architecture: Architecture) -> NetworkSpec:
     try:
         spec = space.network(architecture)
-        spec.output_shape  # noqa: B018 (expands the blocks)
+        spec.output_shapes  # noqa: B018 (expands the blocks)
     except InputError as error:
         raise AssertionError(f"network of {architecture.id}: does not build ({error})") from error
     return spec

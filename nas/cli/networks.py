@@ -135,7 +135,8 @@ def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph)
         "trainable_params": spec.trainable_params,
         "macs": graph.macs,
         "input_shape": list(spec.input_shape),
-        "output_shapes": [list(spec.output_shape)],
+        "output_shapes": [list(shape) for shape in spec.output_shapes.values()],
+        "output_names": list(spec.output_shapes),
         "weight_bytes": graph.weight_bytes,
         "peak_activation_bytes": peak_activation_bytes(graph),
         "arena_bytes": plan_arena(graph).size_bytes,
@@ -159,5 +160,9 @@ def _targets(metrics: Any) -> dict[str, Any]:
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return " × ".join(map(str, value[0] if value and isinstance(value[0], list) else value))
+        return ", ".join(map(_text, value)) if any(isinstance(item, list) for item in value) else _joined(value)
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _joined(value: list[Any]) -> str:
+    return (", " if any(isinstance(item, str) for item in value) else " × ").join(map(str, value))
