@@ -7,15 +7,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of ``x`` as float32; every epoch is shuffled and augmented from the seed and its number.
+class SeededBatches(keras.utils.PyDataset):
+    """Batches of `count` rows whose order follows from the seed and the number of the epoch.
 
     The last, shorter batch is left out (its rows come up in other epochs): one batch shape means one compiled step.
+    """
+
+    def __init__(self, count: int, *, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self._count, self._batch_size, self._seed = count, min(batch_size, count), seed
+        self.begin(0)
+
+    def __len__(self) -> int:
+        return self._count // self._batch_size
+
+    def begin(self, epoch: int) -> None:
+        """Shuffle for epoch number `epoch`."""
+        self._epoch = epoch
+        self._order = np.random.default_rng([self._seed, epoch]).permutation(self._count)
+
+    def on_epoch_end(self) -> None:
+        self.begin(self._epoch + 1)
+
+    def _rows(self, index: int) -> NDArray[np.int64]:
+        """The rows of batch `index`."""
+        return self._order[index * self._batch_size : (index + 1) * self._batch_size]
+
+    def _rng(self, index: int) -> np.random.Generator:
+        """The generator of what happens at random to batch `index`."""
+        return np.random.default_rng([self._seed, self._epoch, index])
+
+
+class Batches(SeededBatches):
+    """Batches of ``x`` as float32, images augmented.
 
     Args:
         shift: random translation of images by up to so many pixels each way, edges repeated.
         flip: mirror images left to right with even odds.
-        first_epoch: the number of the first epoch, when a training goes on.
     """
 
     def __init__(
@@ -27,31 +55,17 @@ class Batches(keras.utils.PyDataset):
         seed: int,
         shift: int = 0,
         flip: bool = False,
-        first_epoch: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(len(x), batch_size=batch_size, seed=seed)
         self._x, self._y = x, y
-        self._batch_size = min(batch_size, len(x))
-        self._seed, self._shift, self._flip = seed, shift, flip
-        self._epoch = first_epoch
-        self._begin()
-
-    def __len__(self) -> int:
-        return len(self._x) // self._batch_size
+        self._shift, self._flip = shift, flip
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        rows = self._rows(index)
         x = self._x[rows].astype(np.float32)
         if x.ndim == 4 and (self._shift or self._flip):
-            x = self._augmented(x, np.random.default_rng([self._seed, self._epoch, index]))
+            x = self._augmented(x, self._rng(index))
         return x, self._y[rows]
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._begin()
-
-    def _begin(self) -> None:
-        self._order = np.random.default_rng([self._seed, self._epoch]).permutation(len(self._x))
 
     def _augmented(self, x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         count, height, width, _ = x.shape

@@ -119,7 +119,7 @@ def train_network(network: str, config: SearchConfig, out: Path) -> dict[str, An
     record = {
         **identity,
         "spec": spec.to_dict(),
-        "validation_accuracy": result.accuracy,
+        "validation_accuracy": result.metrics["accuracy"],
         "epochs": result.epochs,
         "stopped": result.stopped,
         "seconds": result.seconds,

@@ -20,7 +20,7 @@ from searchspaces.space import SearchSpace
 from searchspaces.spec import NetworkSpec
 
 if TYPE_CHECKING:
-    from models.training import TrainResult
+    from models.fitting import TrainResult
 
 
 def prepared(spec: NetworkSpec, task: Task) -> NetworkSpec:
@@ -122,13 +122,13 @@ class TrainEvaluator:
             return _failed(f"{type(error).__name__}: {text}", start)
         finally:
             keras.backend.clear_session()
-        if result.stopped in ("nan", "time limit") or not math.isfinite(result.accuracy):
+        if result.stopped in ("nan", "time limit") or not math.isfinite(result.metrics["accuracy"]):
             reason = "loss is not a number" if result.stopped == "nan" else f"over {request.time_limit_s:g} s"
             return _failed(reason, start)
-        low, high = wilson_interval(result.accuracy, len(self._task.split("validation")))
+        low, high = wilson_interval(result.metrics["accuracy"], len(self._task.split("validation")))
         return Outcome(
             state="COMPLETE",
-            metrics={"accuracy": result.accuracy},
+            metrics={"accuracy": result.metrics["accuracy"]},
             seconds=time.monotonic() - start,
             details={
                 "epochs": result.epochs,
