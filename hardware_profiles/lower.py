@@ -1,7 +1,7 @@
 """From a network to the operators a device runs: what the TFLite converter makes of it, without the converter.
 
 The rules are the converter's: batch norm folds into the convolution before it, ReLU and ReLU6 fuse into the op
-before them, swish becomes LOGISTIC and MUL, dropout vanishes.
+before them, swish becomes LOGISTIC and MUL, a hard sigmoid adds its 3 to the bias before it, dropout vanishes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from searchspaces.graph import LayerGraph, Node
 from searchspaces.spec import NetworkSpec
 
 _FUSED = {"relu": "RELU", "relu6": "RELU6"}
+_MATRICES = (layers.Conv2D, layers.DepthwiseConv2D, layers.Dense)
 _POINTWISE = {"sigmoid": "LOGISTIC", "hard_silu": "HARD_SWISH", "softmax": "SOFTMAX", "relu": "RELU", "relu6": "RELU6"}
 
 
@@ -54,6 +55,8 @@ class _Lowering:
             if isinstance(node.layer, layers.Add) and batch == 1 and node.shape[:-1] == (1, 1)
         ]
         self.flat: dict[int, int] = {}
+        # Hard sigmoids whose shift and clip the op before them does.
+        self.clipped: set[int] = set()
 
     def run(self) -> OpGraph:
         nodes = self.graph.nodes
@@ -106,8 +109,9 @@ class _Lowering:
         if folded and following is not None:
             last = following
         last, fused = self._absorb(last)
+        clips = fused == "NONE" and self._clips(self._only_consumer(last))
         kernel = node.layer.weights(*self.graph.input_shapes(node))[0].shape
-        attributes: dict[str, int | str] = {"activation": fused}
+        attributes: dict[str, int | str] = {"activation": "RELU6" if clips else fused}
         match node.layer:
             case layers.Conv2D(stride=stride):
                 kind, shape = "CONV_2D", (kernel[3], *kernel[:3])
@@ -118,7 +122,7 @@ class _Lowering:
             case _:
                 kind, shape = "FULLY_CONNECTED", (kernel[1], kernel[0])
         weights = self.out.tensor(shape, self.weights, constant=True)
-        has_bias = folded or kind != "FULLY_CONNECTED" or getattr(node.layer, "use_bias", False)
+        has_bias = folded or clips or kind != "FULLY_CONNECTED" or getattr(node.layer, "use_bias", False)
         bias = self.out.tensor((node.shape[-1],), self.biases, constant=True) if has_bias else -1
         output = self._output(last)
         self.out.op(kind, [self.value[node.inputs[0]], weights, bias], [output], node.block, **attributes)
@@ -130,17 +134,49 @@ class _Lowering:
             gate = self._activation_tensor(node.shape)
             self.out.op("LOGISTIC", [source], [gate], node.block)
             self._binary("MUL", [source, gate], index, node)
+        elif name == "hard_sigmoid":
+            self._hard_sigmoid(index, node)
         elif name not in _POINTWISE:
             raise InputError(f"layer {node.name}: no rule to lower the activation {name!r}; add one here.")
         else:
             self.out.op(_POINTWISE[name], [source], [self._output(index)], node.block)
 
+    def _hard_sigmoid(self, index: int, node: Node) -> None:
+        """``relu6(x + 3)``, unless the op before does it, and a sixth of it, unless the weights after hold it."""
+        x = self.value[node.inputs[0]]
+        if index not in self.clipped:
+            x = self._with_scalar("ADD", x, node, "RELU6")
+        self.value[index] = x if self._only_feeds_weights(index) else self._with_scalar("MUL", x, node)
+
+    def _with_scalar(self, kind: str, x: int, node: Node, activation: str = "NONE") -> int:
+        constant = self.out.tensor((), self.activations, constant=True)
+        output = self._activation_tensor(node.shape)
+        self.out.op(kind, [x, constant], [output], node.block, activation=activation)
+        return output
+
+    def _clips(self, following: int | None) -> bool:
+        """Whether a convolution or dense layer takes over the shift and clip of the hard sigmoid after it."""
+        layer = None if following is None else self.graph.nodes[following].layer
+        if following is None or not isinstance(layer, layers.Activation) or layer.name != "hard_sigmoid":
+            return False
+        self.clipped.add(following)
+        return True
+
+    def _only_feeds_weights(self, index: int) -> bool:
+        """Whether one convolution or dense layer alone reads a node: its weights take up a factor before it."""
+        following = self._only_consumer(index)
+        return following is not None and isinstance(self.graph.nodes[following].layer, _MATRICES)
+
     def _rescale(self, index: int, node: Node) -> None:
-        """MUL then ADD; a scale of 1 or an offset of 0 leaves its op out, as the converter does."""
+        """MUL then ADD; a scale of 1, an offset of 0 or one scale that the weights take up leaves its op out."""
         layer = node.layer
         if not isinstance(layer, layers.Rescale):
             raise InputError(f"layer {node.name}: expected a rescale, got {type(layer).__name__}; mend its block.")
         x = self.value[node.inputs[0]]
+        last_is_scale = all(number == 0.0 for number in layer.offset)
+        if last_is_scale and len(layer.scale) == 1 and self._only_feeds_weights(index):
+            self.value[index] = x
+            return
         steps = [("MUL", layer.scale, 1.0), ("ADD", layer.offset, 0.0)]
         for kind, numbers, neutral in steps:
             if all(number == neutral for number in numbers):

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from searchspaces.blocks import RescaleBlock
 from searchspaces.space import SearchSpace
 from searchspaces.spec import NetworkSpec
 
@@ -74,7 +75,7 @@ def check_network_builds(
 ) -> None:
     """The Keras model stores exactly the network's parameters, and its file holds the ops that `lower` foretells.
 
-    Images get a random rescale in front, as exported networks have one.
+    Images get a random rescale in front, as exported networks have one, unless the network begins with its own.
 
     Raises:
         AssertionError: parameters or ops differ; the message says where.
@@ -82,7 +83,7 @@ def check_network_builds(
     from models.builder import build
 
     rng = np.random.default_rng(seed)
-    if len(spec.input_shape) == 3:
+    if len(spec.input_shape) == 3 and not isinstance(spec.blocks[0], RescaleBlock):
         channels = spec.input_shape[-1]
         spec = spec.with_rescale(tuple(rng.uniform(0.1, 0.5, channels)), tuple(rng.uniform(-1.0, -0.1, channels)))
     model = build(spec, seed=seed)

@@ -123,7 +123,7 @@ class BigNAS(SearchSpace):
                     MBConv(
                         name=f"stage{number}_{layer + 1}",
                         filters=width,
-                        expansion=stage.expansion,
+                        expanded_filters=filters * stage.expansion if stage.expansion > 1 else 0,
                         kernel=int(values.get(f"kernel_{number}", 3)),
                         stride=stage.stride if layer == 0 else 1,
                         se_filters=max(1, filters // 4),

@@ -12,7 +12,9 @@ from typing import Literal, Protocol, TypeAlias
 from searchspaces.errors import InputError
 
 Shape: TypeAlias = tuple[int, ...]
-ActivationName: TypeAlias = Literal["relu", "relu6", "silu", "hard_silu", "sigmoid", "softmax"]
+ActivationName: TypeAlias = Literal["relu", "relu6", "silu", "hard_silu", "sigmoid", "hard_sigmoid", "softmax"]
+
+BN_EPSILON = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Dense:
 class BatchNorm:
     """Batch normalisation over the last axis; `zero_gamma` starts a residual branch at zero."""
 
-    epsilon: float = 1e-3
+    epsilon: float = BN_EPSILON
     momentum: float = 0.99
     zero_gamma: bool = False
 
@@ -146,7 +148,7 @@ class BatchNorm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activation(_SameShape):
-    """A pointwise function (softmax: over the last axis)."""
+    """A pointwise function (softmax: over the last axis; hard_sigmoid: ``relu6(x + 3) / 6``)."""
 
     name: ActivationName
 

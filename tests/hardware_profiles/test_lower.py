@@ -33,6 +33,7 @@ def kinds(spec, **options):
         ("silu", [("CONV_2D", "NONE"), ("LOGISTIC", None), ("MUL", "NONE")]),
         ("hard_silu", [("CONV_2D", "NONE"), ("HARD_SWISH", None)]),
         ("sigmoid", [("CONV_2D", "NONE"), ("LOGISTIC", None)]),
+        ("hard_sigmoid", [("CONV_2D", "RELU6"), ("MUL", "NONE")]),
     ],
 )
 def test_batch_norm_folds_and_activations_fuse_or_stand(activation, expected):
@@ -40,7 +41,7 @@ def test_batch_norm_folds_and_activations_fuse_or_stand(activation, expected):
 
 
 def test_mbconv_with_squeeze_excite_and_residual():
-    block = MBConv(name="b", filters=3, expansion=2, kernel=3, activation="relu", se_filters=1, drop_connect=0.2)
+    block = MBConv(name="b", filters=3, expanded_filters=6, kernel=3, activation="relu", se_filters=1, drop_connect=0.2)
     assert kinds(network(block)) == [
         ("CONV_2D", "RELU"),
         ("DEPTHWISE_CONV_2D", "RELU"),
@@ -51,6 +52,30 @@ def test_mbconv_with_squeeze_excite_and_residual():
         ("MUL", "NONE"),
         ("CONV_2D", "NONE"),
         ("ADD", "NONE"),
+    ]
+
+
+def test_mbconv_as_mobilenet_v3_has_it():
+    block = MBConv(
+        name="b",
+        filters=3,
+        expanded_filters=0,
+        kernel=3,
+        activation="hard_silu",
+        se_filters=1,
+        se_activation="relu",
+        se_gate="hard_sigmoid",
+        residual=False,
+    )
+    assert kinds(network(block)) == [
+        ("DEPTHWISE_CONV_2D", "NONE"),
+        ("HARD_SWISH", None),
+        ("MEAN", None),
+        ("CONV_2D", "RELU"),
+        ("CONV_2D", "RELU6"),
+        ("MUL", "NONE"),
+        ("MUL", "NONE"),
+        ("CONV_2D", "NONE"),
     ]
 
 
@@ -98,12 +123,13 @@ def test_every_block_is_marked_on_its_ops():
     [
         ((0.5,), (-1.0,), ["MUL", "ADD"]),
         ((1.0,), (-1.0,), ["ADD"]),
-        ((0.5,), (0.0,), ["MUL"]),
+        ((0.5,), (0.0,), []),
+        ((0.5, 2.0, 3.0), (0.0,), ["MUL"]),
         ((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), []),
         ((1.0, 2.0, 1.0), (0.0, 0.0, 0.1), ["MUL", "ADD"]),
     ],
 )
-def test_a_rescale_that_does_nothing_is_left_out(scale, offset, expected):
+def test_a_rescale_that_does_nothing_or_folds_is_left_out(scale, offset, expected):
     graph = lower(network(ConvBlock(name="c", filters=4, kernel=1)).with_rescale(scale, offset))
     assert [op.kind for op in graph.ops] == [*expected, "CONV_2D"]
 
@@ -181,6 +207,11 @@ class Strange(layers._SameShape):
 def test_what_cannot_be_lowered_is_refused_by_name(call, message):
     with pytest.raises(InputError, match=re.escape(message)):
         call()
+
+
+def test_a_hard_sigmoid_that_no_convolution_precedes_is_two_ops():
+    graph = lower(network(Made("m", (layers.Activation(name="hard_sigmoid"),)), input_shape=(5,)))
+    assert [(op.kind, op.attribute("activation")) for op in graph.ops] == [("ADD", "RELU6"), ("MUL", "NONE")]
 
 
 @pytest.mark.parametrize("name", ["relu", "relu6", "softmax"])

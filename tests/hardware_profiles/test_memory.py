@@ -47,7 +47,7 @@ def random_specs(name, input_shape, classes, count, **pins):
 
 
 def hand_made(activation):
-    block = MBConv(name="m", filters=6, expansion=3, kernel=5, activation=activation, se_filters=2)
+    block = MBConv(name="m", filters=6, expanded_filters=18, kernel=5, activation=activation, se_filters=2)
     blocks = (
         ConvBlock(name="c", filters=6, kernel=3, stride=2, activation=activation),
         block,
@@ -66,7 +66,7 @@ NETWORKS = [
     *random_specs("bignas", (33, 31, 3), 10, 3),
     *random_specs("bignas", (64, 48, 1), 5, 2, width=0.5),
     *random_specs("bignas", (128, 128, 3), 100, 1),
-    *[hand_made(activation) for activation in ("relu", "relu6", "silu", "hard_silu")],
+    *[hand_made(activation) for activation in ("relu", "relu6", "silu", "hard_silu", "hard_sigmoid")],
 ]
 
 

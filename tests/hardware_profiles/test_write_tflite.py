@@ -21,13 +21,13 @@ from searchspaces.spec import NetworkSpec
 def hand_made(input_shape=(33, 31, 1)):
     """Every activation the blocks know, residuals, and layers that vanish."""
     blocks = [ConvBlock(name="plain", filters=4, kernel=3, stride=2, activation=None)]
-    for activation in ("relu", "relu6", "silu", "hard_silu"):
+    for activation in ("relu", "relu6", "silu", "hard_silu", "hard_sigmoid"):
         blocks.append(ConvBlock(name=f"c_{activation}", filters=4, kernel=1, activation=activation))
         blocks.append(
             MBConv(
                 name=f"m_{activation}",
                 filters=4,
-                expansion=2,
+                expanded_filters=8,
                 kernel=5,
                 activation=activation,
                 se_filters=2,

@@ -17,7 +17,7 @@ from searchspaces.spec import NetworkSpec
 
 
 def image_network(**options):
-    block = {"name": "m", "filters": 4, "expansion": 2, "kernel": 3, "se_filters": 1, **options}
+    block = {"name": "m", "filters": 4, "expanded_filters": 8, "kernel": 3, "se_filters": 1, **options}
     blocks = (
         ConvBlock(name="stem", filters=4, kernel=3, stride=2, activation="silu"),
         MBConv(**block),
@@ -111,14 +111,14 @@ def test_rescale_computes_scale_and_offset():
 
 
 def test_zero_gamma_makes_a_residual_block_the_identity():
-    block = MBConv(name="m", filters=2, expansion=3, kernel=3, se_filters=1, zero_gamma=True)
+    block = MBConv(name="m", filters=2, expanded_filters=6, kernel=3, se_filters=1, zero_gamma=True)
     model = build(NetworkSpec(name="identity", input_shape=(5, 5, 2), blocks=(block,)))
     given = np.random.default_rng(0).random((2, 5, 5, 2), dtype=np.float32)
     assert np.asarray(model(given, training=False)) == pytest.approx(given)
 
 
 def test_drop_connect_drops_whole_examples_in_training_only():
-    block = MBConv(name="m", filters=2, expansion=1, kernel=3, drop_connect=0.5)
+    block = MBConv(name="m", filters=2, expanded_filters=0, kernel=3, drop_connect=0.5)
     model = build(NetworkSpec(name="dropping", input_shape=(5, 5, 2), blocks=(block,)), seed=0)
     given = np.random.default_rng(0).random((64, 5, 5, 2), dtype=np.float32)
     kept = [not np.allclose(*pair) for pair in zip(np.asarray(model(given, training=True)), given, strict=True)]

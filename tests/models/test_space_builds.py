@@ -39,7 +39,7 @@ def test_every_space_of_the_catalogue_is_in_the_table_above():
 
 def hand_made(activation, input_shape, **options):
     """A stem, a residual block, one that halves the map, and a head with dropout."""
-    common = {"activation": activation, "expansion": 2, "kernel": 3, **options}
+    common = {"activation": activation, "expanded_filters": 8, "kernel": 3, **options}
     blocks = (
         ConvBlock(name="stem", filters=4, kernel=3, stride=2, activation=activation),
         MBConv(name="residual", filters=4, drop_connect=0.2, zero_gamma=True, **common),
@@ -58,8 +58,9 @@ def hand_made(activation, input_shape, **options):
     [
         ("relu", (33, 31, 1), {"se_filters": 2}),
         ("relu6", (12, 12, 3), {"kernel": 5}),
-        ("silu", (9, 14, 2), {"se_filters": 1, "expansion": 1}),
-        ("hard_silu", (20, 11, 3), {"se_filters": 2}),
+        ("silu", (9, 14, 2), {"se_filters": 1, "expanded_filters": 0}),
+        ("hard_silu", (20, 11, 3), {"se_filters": 2, "se_activation": "relu", "se_gate": "hard_sigmoid"}),
+        ("hard_sigmoid", (11, 12, 3), {"residual": False, "bn_epsilon": 0.01}),
     ],
 )
 def test_every_activation_and_what_vanishes(activation, input_shape, options):
@@ -69,6 +70,21 @@ def test_every_activation_and_what_vanishes(activation, input_shape, options):
 @pytest.mark.parametrize("input_shape", [(2, 2, 3), (1, 1, 3), (8, 3, 1)])
 def test_maps_that_shrink_to_one_position(input_shape):
     check_network_builds(hand_made("silu", input_shape, se_filters=2), **TOOLS)
+    check_network_builds(hand_made("hard_silu", input_shape, se_filters=2, se_gate="hard_sigmoid"), **TOOLS)
+
+
+@pytest.mark.parametrize("scale", [(0.5,), (0.5, 0.2, 0.3)])
+def test_a_rescale_without_offset(scale):
+    spec = NetworkSpec(name="scaled", input_shape=(4, 4, 3), blocks=(ConvBlock(name="c", filters=2, kernel=3),))
+    check_network_builds(spec.with_rescale(scale, (0.0,)), **TOOLS)
+
+
+@pytest.mark.parametrize("activation", ["hard_silu", "relu", "hard_sigmoid"])
+def test_a_dense_layer_with_batch_norm(activation):
+    hidden = DenseBlock(name="hidden", units=6, activation=activation, batch_norm=True)
+    check_network_builds(
+        NetworkSpec(name="dense", input_shape=(5,), blocks=(hidden, DenseBlock(name="classifier", units=3))), **TOOLS
+    )
 
 
 def small_network():

@@ -113,7 +113,7 @@ def image() -> Trained:
     task = make_image_task()
     blocks = (
         ConvBlock(name="stem", filters=8, kernel=3, stride=2, activation="silu"),
-        MBConv(name="body", filters=8, expansion=2, kernel=3, se_filters=2),
+        MBConv(name="body", filters=8, expanded_filters=16, kernel=3, se_filters=2),
         PoolBlock(),
         DenseBlock(name="classifier", units=3),
         SoftmaxBlock(),

@@ -22,17 +22,21 @@ def image_network(*blocks, input_shape=(9, 7, 3)):
     return NetworkSpec(name="made-up", input_shape=input_shape, blocks=(*blocks, *HEAD))
 
 
-activations = st.sampled_from(["relu", "relu6", "silu", "hard_silu"])
+activations = st.sampled_from(["relu", "relu6", "silu", "hard_silu", "hard_sigmoid"])
 mbconvs = st.builds(
     dict,
     filters=st.integers(1, 8),
-    expansion=st.integers(1, 4),
+    expanded_filters=st.integers(0, 4),
     kernel=st.sampled_from([1, 3, 5]),
     stride=st.integers(1, 3),
     activation=activations,
     se_filters=st.integers(0, 3),
+    se_activation=st.none() | activations,
+    se_gate=st.sampled_from(["sigmoid", "hard_sigmoid"]),
+    residual=st.booleans(),
     drop_connect=st.sampled_from([0.0, 0.2]),
     zero_gamma=st.booleans(),
+    bn_epsilon=st.sampled_from([1e-3, 0.01]),
 )
 
 
@@ -59,7 +63,7 @@ def test_same_padding_rounds_sides_up(side, stride):
 
 
 def test_parameters_of_an_mbconv_by_hand():
-    block = MBConv(name="b", filters=4, expansion=6, kernel=5, se_filters=2)
+    block = MBConv(name="b", filters=4, expanded_filters=24, kernel=5, se_filters=2)
     spec = NetworkSpec(name="one", input_shape=(8, 8, 4), blocks=(block,))
     expand, depthwise, project = 4 * 24, 5 * 5 * 24, 24 * 4
     squeeze = (24 * 2 + 2) + (2 * 24 + 24)
@@ -69,15 +73,41 @@ def test_parameters_of_an_mbconv_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("stride", "filters", "has_residual"), [(1, 3, True), (2, 3, False), (1, 4, False), (2, 4, False)]
+    ("stride", "filters", "residual", "has_residual"),
+    [(1, 3, True, True), (1, 3, False, False), (2, 3, True, False), (1, 4, True, False), (2, 4, True, False)],
 )
-def test_the_residual_is_where_shape_allows_it(stride, filters, has_residual):
-    block = MBConv(name="b", filters=filters, expansion=2, kernel=3, stride=stride, drop_connect=0.1, zero_gamma=True)
+def test_the_residual_is_where_shape_allows_it_and_the_block_has_one(stride, filters, residual, has_residual):
+    common = {"kernel": 3, "drop_connect": 0.1, "zero_gamma": True}
+    block = MBConv(name="b", filters=filters, expanded_filters=6, stride=stride, residual=residual, **common)
     nodes = image_network(block).graph.nodes
     assert any(node.name == "b_add" for node in nodes) == has_residual
     assert any(node.name == "b_drop" for node in nodes) == has_residual
     gammas = [node.layer.zero_gamma for node in nodes if isinstance(node.layer, BatchNorm)]
     assert gammas == [False, False, has_residual]
+
+
+def test_without_an_expanding_convolution_the_depthwise_one_takes_the_input():
+    block = MBConv(name="b", filters=5, expanded_filters=0, kernel=3)
+    spec = NetworkSpec(name="one", input_shape=(8, 8, 4), blocks=(block,))
+    assert spec.trainable_params == 3 * 3 * 4 + 4 * 5 + 2 * (4 + 5)
+    assert block.label() == "separable k3 → 5"
+
+
+def test_batch_norm_takes_the_epsilon_of_its_block():
+    blocks = (
+        ConvBlock(name="c", filters=4, kernel=3, bn_epsilon=0.01),
+        MBConv(name="m", filters=4, expanded_filters=8, kernel=3, bn_epsilon=0.02),
+        PoolBlock(),
+        DenseBlock(name="d", units=4, batch_norm=True, bn_epsilon=0.03),
+    )
+    nodes = NetworkSpec(name="epsilons", input_shape=(8, 8, 3), blocks=blocks).graph.nodes
+    found = [node.layer.epsilon for node in nodes if isinstance(node.layer, BatchNorm)]
+    assert found == [0.01, 0.02, 0.02, 0.02, 0.03]
+
+
+def test_batch_norm_of_a_dense_layer_takes_the_place_of_its_bias():
+    spec = NetworkSpec(name="one", input_shape=(7,), blocks=(DenseBlock(name="d", units=5, batch_norm=True),))
+    assert (spec.params, spec.trainable_params) == (7 * 5 + 4 * 5, 7 * 5 + 2 * 5)
 
 
 def test_layer_weights_are_in_the_order_of_keras():
@@ -105,11 +135,11 @@ def test_rescale_comes_first_and_costs_no_parameters():
 
 
 def test_labels_tell_the_numbers():
-    block = MBConv(name="b", filters=24, expansion=6, kernel=5, stride=2, se_filters=4)
+    block = MBConv(name="b", filters=24, expanded_filters=48, kernel=5, stride=2, se_filters=4)
     labels = [each.label() for each in image_network(ConvBlock(name="c", filters=8, kernel=3), block).blocks]
     assert labels == [
         "conv 3×3 → 8",
-        "MBConv 6× k5 s2 SE → 24",
+        "MBConv 48 k5 s2 SE → 24",
         "global average pool",
         "dense → 3",
         "softmax",
@@ -178,11 +208,23 @@ BAD_SPECS = [
     (lambda: ConvBlock(name="c", filters=0, kernel=3), "filters of block c: expected a whole number above 0, got 0"),
     (lambda: ConvBlock(name="c", filters=4, kernel=-3), "kernel of block c: expected a whole number above 0, got -3"),
     (lambda: ConvBlock(name="c", filters=4, kernel=3, stride=0), "stride of block c"),
-    (lambda: MBConv(name="m", filters=4, kernel=3, expansion=0), "expansion of block m"),
-    (lambda: MBConv(name="m", filters=4, kernel=3, expansion=1, se_filters=-1), "se_filters of block m"),
-    (lambda: MBConv(name="m", filters=4, kernel=3, expansion=1, drop_connect=1.0), "drop_connect of block m"),
-    (lambda: MBConv(name="m", filters=4, kernel=3, expansion=1, activation="swish"), "activation of block m"),
+    (
+        lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=-8),
+        "expanded_filters of block m: expected a whole number, 0 or more, got -8",
+    ),
+    (lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=4, se_filters=-1), "se_filters of block m"),
+    (lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=4, drop_connect=1.0), "drop_connect of block m"),
+    (lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=4, activation="swish"), "activation of block m"),
     (lambda: DenseBlock(name="d", units=2.5), "units of block d: expected a whole number above 0, got 2.5"),
+    (
+        lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=4, se_gate="relu"),
+        "se_gate of block m: expected sigmoid or hard_sigmoid, got 'relu'",
+    ),
+    (lambda: MBConv(name="m", filters=4, kernel=3, expanded_filters=4, residual=1), "residual of block m"),
+    (
+        lambda: ConvBlock(name="c", filters=4, kernel=3, bn_epsilon=0),
+        "bn_epsilon of block c: expected a number above 0",
+    ),
     (lambda: DenseBlock(name="d", units=2, dropout=-0.1), "dropout of block d: expected 0 to below 1, got -0.1"),
     (lambda: parse_shape("32x32x"), "--input: expected sizes such as 32x32x3 or 54, got '32x32x'"),
     (lambda: parse_shape(""), "--input: expected sizes"),

@@ -1,0 +1,22 @@
+"""The block vocabulary: what a row of a paper's table says, with every number in it.
+
+A block expands into primitive layers; cost, Keras and TFLite all follow from that expansion, so a new block is one
+class in a file of this package, an entry below and in `KINDS` of `codec.py`, and nothing elsewhere.
+"""
+
+from searchspaces.blocks.base import Block
+from searchspaces.blocks.codec import block_from_dict, block_to_dict
+from searchspaces.blocks.convolutions import ConvBlock, MBConv
+from searchspaces.blocks.ends import DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
+
+__all__ = [
+    "Block",
+    "ConvBlock",
+    "DenseBlock",
+    "MBConv",
+    "PoolBlock",
+    "RescaleBlock",
+    "SoftmaxBlock",
+    "block_from_dict",
+    "block_to_dict",
+]
