@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hardware_profiles.op_graph import PRECISIONS, OpGraph, OpGraphBuilder, Precision
+from hardware_profiles.op_order import in_order
 from searchspaces import layers
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.graph import LayerGraph, Node
@@ -48,12 +49,6 @@ class _Lowering:
         self.consumers: dict[int, int] = {
             source: index for index, node in enumerate(graph.nodes) for source in node.inputs
         }
-        # Residuals on a 1x1 map at batch 1: the converter adds them as vectors, flattened where they come from.
-        self.to_flatten = [
-            node.inputs[1]
-            for node in graph.nodes
-            if isinstance(node.layer, layers.Add) and batch == 1 and node.shape[:-1] == (1, 1)
-        ]
         self.flat: dict[int, int] = {}
         # Hard sigmoids whose shift and clip the op before them does.
         self.clipped: set[int] = set()
@@ -64,14 +59,11 @@ class _Lowering:
         inputs = [0, *(state.source for state in self.graph.states)]
         for index in inputs:
             self.value[index] = self._activation_tensor(nodes[index].shape)
-        self._flatten_skips()
         for index, node in enumerate(nodes):
             if self.value[index] < 0:
                 self._emit(index, node)
-                self._flatten_skips()
-        return self.out.build(
-            [self.value[index] for index in inputs], [self.value[index] for index in self.graph.results]
-        )
+        results = [self.value[index] for index in self.graph.results]
+        return in_order(self.out.build([self.value[index] for index in inputs], results))
 
     def _emit(self, index: int, node: Node) -> None:
         match node.layer:
@@ -81,11 +73,11 @@ class _Lowering:
                 raise InputError(f"layer {node.name}: expected a convolution before batch norm; put one there.")
             case layers.Activation():
                 self._activation(index, node)
-            case layers.Add() | layers.Multiply():
-                kind = "ADD" if isinstance(node.layer, layers.Add) else "MUL"
+            case layers.Add():
                 left, right = node.inputs
-                added = self.flat.get(right, self.value[right]) if kind == "ADD" else self.value[right]
-                self._binary(kind, [self.value[left], added], index, node)
+                self._binary("ADD", [self.value[left], self._skip(right, node)], index, node)
+            case layers.Multiply():
+                self._binary("MUL", [self.value[source] for source in node.inputs], index, node)
             case layers.Rescale():
                 self._rescale(index, node)
             case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][:2] == (1, 1):
@@ -202,14 +194,15 @@ class _Lowering:
                 return following, _FUSED[layer.name]
         return index, "NONE"
 
-    def _flatten_skips(self) -> None:
-        """Flatten the skips that have just been computed."""
-        for source in self.to_flatten:
-            if source not in self.flat and self.value[source] >= 0:
-                node = self.graph.nodes[source]
-                shape = self.out.tensor((1,), "int32", constant=True)
-                self.flat[source] = self.out.tensor((node.shape[-1],), self.activations)
-                self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
+    def _skip(self, source: int, node: Node) -> int:
+        """What a residual adds; on a 1x1 map at batch 1 the converter adds a vector."""
+        if self.batch != 1 or node.shape[:-1] != (1, 1):
+            return self.value[source]
+        if source not in self.flat:
+            shape = self.out.tensor((1,), "int32", constant=True)
+            self.flat[source] = self.out.tensor((node.shape[-1],), self.activations)
+            self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
+        return self.flat[source]
 
     def _only_consumer(self, index: int) -> int | None:
         return self.consumers.get(index) if self.uses[index] == 1 else None

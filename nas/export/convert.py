@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware_profiles.op_order import reorder_tflite
 from hardware_profiles.quiet import quiet_stderr
 from nas.frameworks import load_keras
 from searchspaces.errors import InputError, MissingError, NoResultError, unknown_name
@@ -25,7 +26,7 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8")
 
 
 def convert(model: Any, *, precision: Precision = "float32", calibration: NDArray[Any] | None = None) -> bytes:
-    """The .tflite file of a Keras model at batch 1.
+    """The .tflite file of a Keras model at batch 1; its branches run depth first from the outputs.
 
     Args:
         model: a Keras model with one input.
@@ -65,7 +66,7 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
             data: bytes = converter.convert()
         except Exception as error:  # the converter raises its own class or a bare one, by version
             raise _refusal(error, precision) from error
-    return data
+    return reorder_tflite(data)
 
 
 @contextmanager
