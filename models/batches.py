@@ -39,11 +39,11 @@ class SeededBatches(keras.utils.PyDataset):
 
 
 class Batches(SeededBatches):
-    """Batches of ``x`` as float32, images augmented.
+    """Batches of ``x`` as float32, images and clips augmented.
 
     Args:
         shift: random translation of images by up to so many pixels each way, edges repeated.
-        flip: mirror images left to right with even odds.
+        flip: mirror images left to right with even odds. The frames of a clip are moved and mirrored alike.
     """
 
     def __init__(
@@ -63,23 +63,25 @@ class Batches(SeededBatches):
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         rows = self._rows(index)
         x = self._x[rows].astype(np.float32)
-        if x.ndim == 4 and (self._shift or self._flip):
+        if x.ndim in (4, 5) and (self._shift or self._flip):
             x = self._augmented(x, self._rng(index))
         return x, self._y[rows]
 
     def _augmented(self, x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        count, height, width, _ = x.shape
+        """Images [N, H, W, C] or clips [N, T, H, W, C]; one draw for each example."""
+        count, (height, width) = len(x), x.shape[-3:-1]
         if self._shift:
             pad = self._shift
-            padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="edge")
+            still = ((0, 0),) * (x.ndim - 3)
+            padded = np.pad(x, (*still, (pad, pad), (pad, pad), (0, 0)), mode="edge")
             tops, lefts = rng.integers(0, 2 * pad + 1, size=(2, count))
             x = np.stack(
                 [
-                    image[top : top + height, left : left + width]
-                    for image, top, left in zip(padded, tops, lefts, strict=True)
+                    example[..., top : top + height, left : left + width, :]
+                    for example, top, left in zip(padded, tops, lefts, strict=True)
                 ]
             )
         if self._flip:
             mirrored = rng.random(count) < 0.5
-            x[mirrored] = x[mirrored, :, ::-1]
+            x[mirrored] = x[mirrored][..., ::-1, :]
         return x

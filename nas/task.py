@@ -15,7 +15,7 @@ from searchspaces.errors import InputError, unknown_name
 
 Part = Literal["train", "validation", "test"]
 PARTS: Final[tuple[Part, ...]] = ("train", "validation", "test")
-KINDS: Final = ("image", "table", "array")
+KINDS: Final = ("image", "video", "table", "array")
 
 
 def json_copy(what: str, value: Mapping[str, object]) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def json_copy(what: str, value: Mapping[str, object]) -> dict[str, Any]:
 class Split:
     """Examples and their class numbers; the arrays are kept as read-only views.
 
-    x: uint8 [N, H, W, C] for images, float32 [N, F] for tables and arrays.  y: int64 [N], from 0.
+    x: uint8 [N, H, W, C] for images, uint8 [N, T, H, W, C] for clips, float32 [N, F] for tables and arrays.
+    y: int64 [N], from 0.
     """
 
     x: NDArray[Any]
@@ -41,10 +42,10 @@ class Split:
 
     def __post_init__(self) -> None:
         x, y = np.asarray(self.x).view(), np.asarray(self.y).view()
-        if (x.dtype.name, x.ndim) not in {("uint8", 4), ("float32", 2)}:
+        if (x.dtype.name, x.ndim) not in {("uint8", 4), ("uint8", 5), ("float32", 2)}:
             raise InputError(
-                f"x: expected uint8 [N, H, W, C] or float32 [N, F], got {x.dtype} with shape {x.shape};"
-                " convert it with astype and reshape."
+                f"x: expected uint8 [N, H, W, C] or [N, T, H, W, C], or float32 [N, F], got {x.dtype} with shape"
+                f" {x.shape}; convert it with astype and reshape."
             )
         if y.dtype != np.int64 or y.ndim != 1:
             raise InputError(
@@ -72,9 +73,10 @@ class Split:
 class Preprocessing:
     """What happens to a raw example before the network proper.
 
-    First on the host, as `host` describes in JSON (decoding and resizing an image, encoding the columns of a table);
-    then inside the graph, as the first op of the exported network: x * scale + offset, per channel. `scale` and
-    `offset` have one entry for all channels or one for each; None means nothing is in the graph.
+    First on the host, as `host` describes in JSON (decoding and resizing an image, choosing the frames of a clip,
+    encoding the columns of a table); then inside the graph, as the first op of the exported network:
+    x * scale + offset, per channel. `scale` and `offset` have one entry for all channels or one for each; None means
+    nothing is in the graph.
     """
 
     kind: str
@@ -116,9 +118,10 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """Random changes of a training image that keep its class; both off for tables and arrays.
+    """Random changes of a training image or clip that keep its class; both off for tables and arrays.
 
     shift: translation by up to so many pixels each way, the border repeated.  flip: left and right swapped, or not.
+    All frames of a clip are changed alike, so that motion stays; `flip` turns its direction round.
     """
 
     shift: int = 0
@@ -138,7 +141,7 @@ class Task(Protocol):
     def name(self) -> str: ...
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one example, as the network takes it: (H, W, C) or (F,)."""
+        """Of one example, as the network takes it: (H, W, C), (T, H, W, C) or (F,)."""
         ...
 
     @property

@@ -31,7 +31,12 @@ def test_arrays_of_a_split_cannot_be_written() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "message"),
     [
-        (X.astype(np.float64), Y, r"x: expected uint8 \[N, H, W, C\] or float32 \[N, F\], got float64"),
+        (
+            X.astype(np.float64),
+            Y,
+            r"x: expected uint8 \[N, H, W, C\] or \[N, T, H, W, C\], or float32 \[N, F\], got float64",
+        ),
+        (np.zeros((3, 2, 4, 4, 1), np.float32), Y, r"x: expected uint8 .* got float32 with shape \(3, 2, 4, 4, 1\)"),
         (np.zeros((3, 4, 4), np.uint8), Y, r"x: expected uint8 .* got uint8 with shape \(3, 4, 4\)"),
         (X, Y.astype(np.int32), r"y: expected int64 \[N\], got int32"),
         (X, Y[:2], r"split: expected as many labels as examples .* got 3 examples and 2 labels"),
@@ -43,6 +48,10 @@ def test_arrays_of_a_split_cannot_be_written() -> None:
 def test_a_bad_split_is_refused(x: np.ndarray, y: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Split(x=x, y=y)
+
+
+def test_a_split_holds_clips() -> None:
+    assert Split(x=np.zeros((3, 2, 4, 4, 1), np.uint8), y=Y).x.shape == (3, 2, 4, 4, 1)
 
 
 def test_preprocessing_survives_json() -> None:

@@ -169,6 +169,21 @@ def test_augmentation_reaches_both_ends() -> None:
     assert abs(mirrored.mean() - 0.5) < 5 * 0.5 / np.sqrt(400)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 3), st.booleans(), st.integers(0, 10**6))
+def test_all_frames_of_a_clip_are_changed_alike(shift: int, flip: bool, seed: int) -> None:
+    pictures, _ = images(24)
+    clips = pictures.reshape(8, 3, 6, 5, 1)
+    batch, labels = Batches(clips, np.arange(8), batch_size=8, seed=seed, shift=shift, flip=flip)[0]
+    assert batch.shape == clips.shape
+    padded = np.pad(clips, ((0, 0), (0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
+    offsets = [(top, left) for top in range(2 * shift + 1) for left in range(2 * shift + 1)]
+    for clip, label in zip(batch, labels, strict=True):
+        moved = [padded[label, :, top : top + 6, left : left + 5] for top, left in offsets]
+        mirrored = [each[:, :, ::-1] for each in moved] if flip else []
+        assert any(np.array_equal(clip, each) for each in [*moved, *mirrored])
+
+
 def test_tables_are_not_augmented_and_the_data_is_left_alone() -> None:
     x, _ = rows(16, 0)
     batch, labels = Batches(x, np.arange(16), batch_size=16, seed=0, shift=3, flip=True)[0]
