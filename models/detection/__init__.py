@@ -1,0 +1,1 @@
+"""Single-shot detection: anchors, targets, losses, post-processing, mean average precision, training."""
