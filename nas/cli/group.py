@@ -9,6 +9,7 @@ from nas.cli.networks import describe, sample, spaces
 from nas.cli.plan import plan
 from nas.cli.profile import profile, targets
 from nas.cli.report import report
+from nas.cli.reproduce import reproduce
 from nas.cli.search import resume, search, status
 from nas.cli.train import export, train
 
@@ -28,5 +29,8 @@ def group() -> None:
     """
 
 
-for _command in (spaces, sample, describe, targets, profile, plan, search, resume, status, report, train, export):
+for _command in (
+    *(spaces, sample, describe, targets, profile, plan, search, resume, status, report, train, export),
+    reproduce,
+):
     group.add_command(_command)

@@ -1,0 +1,1 @@
+"""Published figures beside ours: read from tables, found again from the networks, and judged."""
