@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.tasks.build import Source, image_task
 from benchmarks.tasks.checks import check_count, check_flag, folder, image_shape
+from benchmarks.tasks.class_folders import read_class_folders
 from benchmarks.tasks.images import encode_image, image_preprocessing
-from benchmarks.tasks.labels import check_class_names
 from benchmarks.tasks.record import ArrayTask
-from nas.task import Augmentation, Part
+from nas.task import Augmentation
 from searchspaces.errors import InputError
 
 READ: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 # Pictures that would be left out without a word if only the above were looked for.
 REFUSED: Final = frozenset({".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2", ".ppm", ".pgm", ".svg"})
-PART_FOLDERS: Final[Mapping[str, Part]] = {
-    "train": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
 
 
 def image_folder(
@@ -53,51 +45,18 @@ def image_folder(
     augmentation = Augmentation(
         shift=default_shift if shift is None else check_count("shift", shift, least=0), flip=check_flag("flip", flip)
     )
-    found = _pictures(root)
-    class_names = _class_names(root, {name for classes in found.values() for name in classes})
-    files: list[Path] = []
-    labels: list[int] = []
-    given: dict[Part, NDArray[np.int64]] = {}
-    for part, classes in found.items():
-        start = len(files)
-        for name, pictures in sorted(classes.items()):
-            files += pictures
-            labels += [class_names.index(name)] * len(pictures)
-        given[part] = np.arange(start, len(files))
+    found = read_class_folders(root, _of_class, "pictures")
     source = Source(
         name="image-folder",
         origin=f"image-folder {path}",
-        y=np.array(labels, np.int64),
-        class_names=class_names,
+        y=found.y,
+        class_names=found.class_names,
         seed=seed,
-        given=given if len(given) > 1 else {},
+        given=found.given,
     )
     host = image_preprocessing(shape).host
-    x = np.stack([encode_image(host, file, what=f"picture {str(file)!r}") for file in files])
+    x = np.stack([encode_image(host, file, what=f"picture {str(file)!r}") for file in found.items])
     return image_task(source, x, shape=shape, augmentation=augmentation)
-
-
-def _pictures(root: Path) -> dict[Part, dict[str, list[Path]]]:
-    """Part → class folder → its pictures, sorted; a single part, train, where the folder has no train/."""
-    inside = _folders(root)
-    if "train" not in inside:
-        return {"train": {name: _of_class(place) for name, place in inside.items()}}
-    strange = sorted(set(inside) - set(PART_FOLDERS))
-    if strange:
-        raise InputError(
-            f"path: expected only train, val and test beside 'train' in {str(root)!r}, got also {strange[0]!r}; move it"
-            " away, or rename 'train' if it is a class."
-        )
-    found: dict[Part, dict[str, list[Path]]] = {}
-    for name, place in inside.items():
-        if PART_FOLDERS[name] in found:
-            raise InputError(f"path: expected one validation folder in {str(root)!r}, got several; merge them.")
-        found[PART_FOLDERS[name]] = {inner: _of_class(folder_) for inner, folder_ in _folders(place).items()}
-    return found
-
-
-def _folders(root: Path) -> dict[str, Path]:
-    return {place.name: place for place in sorted(root.iterdir()) if place.is_dir() and place.name[0] != "."}
 
 
 def _of_class(place: Path) -> list[Path]:
@@ -118,14 +77,3 @@ def _of_class(place: Path) -> list[Path]:
             " folder or fill it."
         )
     return pictures
-
-
-def _class_names(root: Path, names: set[str]) -> tuple[str, ...]:
-    """Sorted, folders named by whole numbers by size."""
-    if len(names) < 2:
-        raise InputError(
-            f"path: expected a folder for each of at least 2 classes in {str(root)!r}, got"
-            f" {', '.join(sorted(names)) or 'none'}; sort the pictures into one folder per class."
-        )
-    by_size = all(name.isdecimal() for name in names)
-    return check_class_names(sorted(names, key=lambda name: (int(name), name) if by_size else (0, name)))
