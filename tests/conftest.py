@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+# FFmpeg's encoder for a kind of file, and the pixels it takes.
+ENCODERS = {
+    ".avi": ("ffv1", "bgr0"),
+    ".gif": ("gif", "rgb8"),
+    ".mkv": ("ffv1", "bgr0"),
+    ".mov": ("mjpeg", "yuvj420p"),
+    ".mp4": ("mpeg4", "yuv420p"),
+    ".webm": ("libvpx", "yuv420p"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +27,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no folder of measured data beside the checkout ({folder.name!r} of a sibling folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def write_video() -> Callable[..., Path]:
+    """Writes uint8 [T, H, W, 3] as a video; .avi and .mkv without loss. Skips the test where PyAV is absent."""
+    av = pytest.importorskip("av", reason="PyAV is the extra `video`")
+
+    def write(path: Path, frames: np.ndarray, *, rate: int = 10) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        codec, pixels = ENCODERS[path.suffix.lower()]
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=rate)
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_frames() -> Callable[..., Path]:
+    """Writes uint8 [T, H, W, 3] as pictures 1.png, 2.png, … of a folder, so that order by letters is wrong."""
+
+    def write(path: Path, frames: np.ndarray) -> Path:
+        path.mkdir(parents=True, exist_ok=True)
+        for number, frame in enumerate(frames, start=1):
+            Image.fromarray(frame).save(path / f"{number}.png")
+        return path
+
+    return write

@@ -16,10 +16,13 @@ TASKS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "breast_cancer": "benchmarks.tasks.scikit_learn:breast_cancer",
         "cifar10": "benchmarks.tasks.cifar10:cifar10",
+        "clip-folder": "benchmarks.tasks.clip_folder:clip_folder",
+        "clip-list": "benchmarks.tasks.clip_list:clip_list",
         "csv": "benchmarks.tasks.table_files:csv",
         "digits": "benchmarks.tasks.scikit_learn:digits",
         "image-folder": "benchmarks.tasks.image_folder:image_folder",
         "iris": "benchmarks.tasks.scikit_learn:iris",
+        "moving-digits": "benchmarks.tasks.moving_digits:moving_digits",
         "npz": "benchmarks.tasks.npz:npz",
         "parquet": "benchmarks.tasks.table_files:parquet",
         "tsv": "benchmarks.tasks.table_files:tsv",

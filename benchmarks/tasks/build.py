@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from benchmarks.tasks.columns import Column, check_numbers, column_groups
 from benchmarks.tasks.encoding import CLIP_STD, encode_array, encode_columns, fit_columns, mean_and_std
 from benchmarks.tasks.images import image_preprocessing, resize_images
 from benchmarks.tasks.record import ArrayTask
-from benchmarks.tasks.splits import Partition, Rows, drop_equal, partition, row_groups
+from benchmarks.tasks.splits import Partition, Rows, drop_equal, merge_groups, partition, row_groups
 from nas.task import PARTS, Augmentation, Part, Preprocessing, Split
 
 
@@ -50,6 +50,33 @@ def image_task(
     sized = resize_images(preprocessing.host, x)
     parts = source.divide(row_groups(sized))
     return _finish(source, sized, parts, preprocessing, augmentation, source.sha256 or digest(x, source.y))
+
+
+def clip_task(
+    source: Source,
+    x: NDArray[np.uint8],
+    *,
+    preprocessing: Preprocessing,
+    augmentation: Augmentation,
+    origins: Rows | None = None,
+) -> ArrayTask:
+    """A task of clips uint8 [N, W, T, H, W, C]: W windows of each, of which held-out clips keep the middle one.
+
+    Args:
+        source: whose labels are one for each clip.
+        origins: int64 [N], which recording a clip was cut from; a recording is never divided among the parts.
+    """
+    clips, windows = x.shape[:2]
+    groups = row_groups(x)
+    chosen = source.divide(groups if origins is None else merge_groups(groups, origins))
+    rows = {part: own * windows + windows // 2 for part, own in chosen.rows.items()}
+    rows["train"] = (chosen.rows["train"][:, np.newaxis] * windows + np.arange(windows)).ravel()
+    flat = x.reshape(clips * windows, *x.shape[2:])
+    parts = drop_equal(Partition(rows=rows, dropped=chosen.dropped), row_groups(flat))
+    labelled = replace(source, y=np.repeat(source.y, windows))
+    sha256 = source.sha256 or digest(x, source.y)
+    task = _finish(labelled, flat, parts, preprocessing, augmentation, sha256)
+    return replace(task, rows={part: own // windows for part, own in task.rows.items()})
 
 
 def column_task(

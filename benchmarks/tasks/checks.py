@@ -41,6 +41,29 @@ def image_shape(input_shape: Sequence[int] | None, default: tuple[int, int, int]
     return int(sizes[0]), int(sizes[1]), int(sizes[2])
 
 
+def clip_shape(
+    input_shape: Sequence[int] | None, frames: int | None, default: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """(frames, height, width, channels); an `input_shape` of an image leaves the frames to `frames` or `default`."""
+    if frames is not None:
+        check_count("frames", frames)
+    if input_shape is None:
+        return (frames or default[0], *default[1:])
+    sizes = tuple(input_shape) if isinstance(input_shape, (tuple, list)) else ()
+    first = sizes[0] if len(sizes) == 4 else frames or default[0]
+    whole = isinstance(first, (int, np.integer)) and not isinstance(first, bool) and first > 0
+    if len(sizes) not in (3, 4) or not whole:
+        raise InputError(
+            "input_shape: expected frames, height, width and 1 or 3 channels (or the last three), all positive, got"
+            f" {input_shape!r}; try {list(default)}."
+        )
+    if frames is not None and first != frames:
+        raise InputError(
+            f"frames, input_shape: expected the same number of frames, got {frames} and {first}; leave one of them out."
+        )
+    return (int(first), *image_shape(sizes[-3:], default[1:]))
+
+
 def feature_shape(input_shape: Sequence[int] | None, features: int) -> tuple[int]:
     """(features,), which the data decide; another wish is refused."""
     if input_shape is not None and (not isinstance(input_shape, (tuple, list)) or tuple(input_shape) != (features,)):

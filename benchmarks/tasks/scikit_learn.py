@@ -19,9 +19,7 @@ from nas.task import Augmentation
 
 def digits(*, input_shape: Sequence[int] | None = None, seed: int = 0) -> ArrayTask:
     """1,797 handwritten digits of 8 x 8 pixels (UCI optdigits, test part); 0 … 16 is spread over 0 … 255."""
-    table = _digits_table()
-    pixels, y = table[:, :-1], table[:, -1].astype(np.int64)
-    x = np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    x, y = digit_images()
     shape = image_shape(input_shape, (8, 8, 1))
     source = Source(
         name="digits",
@@ -31,6 +29,13 @@ def digits(*, input_shape: Sequence[int] | None = None, seed: int = 0) -> ArrayT
         seed=seed,
     )
     return image_task(source, x, shape=shape, augmentation=Augmentation(shift=round(min(shape[:2]) / 16)))
+
+
+def digit_images() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images uint8 [1797, 8, 8, 1] and the digits they show, int64 [1797]."""
+    table = _digits_table()
+    pixels, y = table[:, :-1], table[:, -1].astype(np.int64)
+    return np.rint(pixels * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1), y
 
 
 def _digits_table() -> NDArray[np.float64]:

@@ -35,6 +35,20 @@ def row_groups(x: NDArray[Any]) -> Rows:
     return np.fromiter((seen.setdefault(key, len(seen)) for key in digests), np.int64, len(rows))
 
 
+def merge_groups(first: Rows, second: Rows) -> Rows:
+    """The finest grouping in which rows that share a group in either of two groupings (int64 [N] each) share one."""
+    merged = np.unique(first, return_inverse=True)[1]
+    while True:
+        joined = merged
+        for groups in (second, first):
+            lowest = np.full(int(groups.max()) + 1, len(first))
+            np.minimum.at(lowest, groups, joined)
+            joined = lowest[groups]
+        if np.array_equal(joined, merged):
+            return merged
+        merged = joined
+
+
 def partition(
     labels: Rows,
     groups: Rows,

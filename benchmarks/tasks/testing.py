@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from PIL import Image
 from benchmarks.tasks.encoding import encode_array, encode_row
 from benchmarks.tasks.images import encode_image
 from nas.task import PARTS, Preprocessing, Task
+from nas.video.clips import encode_clip
 from searchspaces.errors import InputError
 
 
@@ -50,8 +53,8 @@ def check_description(task: Task) -> None:
     sha256 = str(task.provenance["sha256"])
     assert len(sha256) == 64 and not sha256.strip("0123456789abcdef"), f"provenance: expected a sha256, got {sha256}"
     shift = task.augmentation.shift
-    if task.preprocessing.kind == "image":
-        smaller = min(task.input_shape[:2])
+    if task.preprocessing.kind in ("image", "video"):
+        smaller = min(task.input_shape[-3:-1])
         assert shift < smaller, f"augmentation: expected a shift below the image's {smaller} pixels, got {shift}"
     else:
         assert not shift and not task.augmentation.flip, "augmentation: expected none, since this is no image task"
@@ -59,7 +62,7 @@ def check_description(task: Task) -> None:
 
 def check_arrays(task: Task) -> None:
     """Types, shapes and labels of every part; a training example of every class."""
-    wanted = "uint8" if task.preprocessing.kind == "image" else "float32"
+    wanted = "uint8" if task.preprocessing.kind in ("image", "video") else "float32"
     for part in PARTS:
         x, y = task.split(part).x, task.split(part).y
         assert x.dtype.name == wanted, f"{part} x: expected {wanted}, got {x.dtype}"
@@ -108,6 +111,8 @@ def check_preprocessing(task: Task) -> None:
     host = copy.host
     if preprocessing.kind == "image":
         _check_picture(host, x[0])
+    elif preprocessing.kind == "video":
+        _check_clip(host, x[0])
     elif host.get("encoder") == "columns":
         _check_columns(host, x)
     elif host.get("encoder") == "standardize":
@@ -123,6 +128,19 @@ def _check_picture(host: dict[str, Any] | Any, pixels: NDArray[np.uint8]) -> Non
     Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(file, "PNG")
     decoded = encode_image(host, file.getvalue())
     assert np.array_equal(decoded, pixels), "encode_image: expected a picture of the right size to come out unchanged"
+
+
+def _check_clip(host: dict[str, Any] | Any, frames: NDArray[np.uint8]) -> None:
+    """Frames of the right size come out unchanged: the middle one of each that stride or rate stand for."""
+    assert host["frames"] == len(frames), f"host: expected {len(frames)} frames, got {host['frames']}"
+    if host["fps"] is not None:
+        return  # Pictures in a folder have no rate.
+    with tempfile.TemporaryDirectory() as folder:
+        shown = np.repeat(frames, host["stride"] or 1, axis=0)
+        for number, frame in enumerate(shown):
+            Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame).save(Path(folder) / f"{number}.png")
+        encoded = encode_clip(host, Path(folder))
+    assert np.array_equal(encoded, frames), "encode_clip: expected frames of the right size to come out unchanged"
 
 
 def _check_columns(host: dict[str, Any] | Any, x: NDArray[np.float32]) -> None:

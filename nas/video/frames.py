@@ -168,7 +168,7 @@ class _Opened:
         streams = self._container.streams.video
         if not streams:
             self._container.close()
-            raise InputError(f"{self._name}: expected a file with pictures, got one with sound alone; remove it.")
+            raise InputError(f"{self._name}: expected a file with pictures, got sound alone or a cut file; remove it.")
         stream = streams[0]
         if stream.width * stream.height > _LARGEST_FRAME_PIXELS:
             self._container.close()

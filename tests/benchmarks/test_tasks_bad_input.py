@@ -121,8 +121,8 @@ WITH_GAP = np.where(np.arange(120).reshape(40, 3) == 50, np.nan, X)
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     # Names and options.
-    "unknown task": (named("digit"), r"task: expected one of 10 known names, got 'digit'; did you mean 'digits'\?"),
-    "task is a list": (named(["digits"]), r"task: expected one of 10 known names, got \['digits'\]"),  # type: ignore
+    "unknown task": (named("digit"), r"task: expected one of 13 known names, got 'digit'; did you mean 'digits'\?"),
+    "task is a list": (named(["digits"]), r"task: expected one of 13 known names, got \['digits'\]"),  # type: ignore
     "unknown option": (named("csv", path="x", lable="y"), r"option of task 'csv': .* did you mean 'label'\?"),
     "option of another": (named("digits", path="x"), r"option of task 'digits': .*got 'path'; known: none"),
     "lacking option": (named("csv", path="x"), r"task 'csv': expected the option 'label', got path; add label"),

@@ -107,6 +107,37 @@ def write_image_parts(folder: Path) -> Options:
     return {"path": folder / "parts"}
 
 
+def write_clips(folder: Path, count: int = 8, frames: int = 9) -> None:
+    """Two classes of clips as folders of frames, some deeper than others; two of them are equal."""
+    for name in ("fall", "jump"):
+        for number in range(count):
+            rng = np.random.default_rng([len(folder.name), ord(name[0]), max(number, 1)])
+            place = folder / name / ("deep" if number % 2 else "") / f"clip{number}"
+            place.mkdir(parents=True)
+            for frame in range(frames):
+                pixels = rng.integers(0, 256, (10, 14, 3), np.uint8)
+                Image.fromarray(pixels).save(place / f"{frame}.{('png', 'bmp')[number % 2]}")
+
+
+def write_clip_folder(folder: Path) -> Options:
+    write_clips(folder / "clips")
+    return {"path": folder / "clips", "input_shape": [4, 8, 8, 1], "stride": 2, "windows": 3}
+
+
+def write_clip_parts(folder: Path) -> Options:
+    for part in ("train", "test"):
+        write_clips(folder / "parts" / part)
+    return {"path": folder / "parts", "frames": 5, "flip": True}
+
+
+def write_clip_list(folder: Path) -> Options:
+    write_clips(folder / "clips", count=12)
+    places = sorted({file.parent.relative_to(folder) for file in folder.rglob("*.*")})
+    lines = [f"{place} {start} {start + 4} {place.parts[1]}" for place in places for start in (1, 3)]
+    (folder / "list.txt").write_text("# path start end class\n" + "\n".join(lines) + "\n")
+    return {"path": folder / "list.txt", "input_shape": [8, 8, 3], "frames": 4}
+
+
 def write_cifar10_binary(folder: Path) -> Options:
     rng = np.random.default_rng(0)
     place = folder / "cifar-10-batches-bin"
@@ -141,6 +172,9 @@ def write_cifar10_packed(folder: Path) -> Options:
 WRITERS: dict[str, tuple[str, Callable[[Path], Options]]] = {
     "cifar10-binary": ("cifar10", write_cifar10_binary),
     "cifar10-packed": ("cifar10", write_cifar10_packed),
+    "clip-folder": ("clip-folder", write_clip_folder),
+    "clip-folder-parts": ("clip-folder", write_clip_parts),
+    "clip-list": ("clip-list", write_clip_list),
     "csv": ("csv", write_csv),
     "image-folder": ("image-folder", write_image_folder),
     "image-folder-parts": ("image-folder", write_image_parts),
@@ -149,7 +183,7 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Options]]] = {
     "parquet": ("parquet", write_parquet),
     "tsv": ("tsv", write_tsv),
 }
-BUILT_IN = ("breast_cancer", "digits", "iris", "wine")
+BUILT_IN = ("breast_cancer", "digits", "iris", "moving-digits", "wine")
 
 
 def test_every_task_is_put_to_the_kit() -> None:
@@ -170,6 +204,11 @@ def test_readers_conform(case: str, tmp_path: Path) -> None:
 
 def test_digits_of_another_size_conform() -> None:
     check_task(lambda seed: tasks.create("digits", input_shape=[32, 32, 3], seed=seed))
+
+
+def test_moving_digits_of_another_size_conform() -> None:
+    options = {"input_shape": [4, 20, 24, 3], "examples": 147}
+    check_task(lambda seed: tasks.create("moving-digits", seed=seed, **options))
 
 
 def test_real_cifar10_conforms(shared_data: Path) -> None:

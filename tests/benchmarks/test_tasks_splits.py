@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.tasks.splits import Partition, drop_equal, partition, row_groups, stratified_subset
+from benchmarks.tasks.splits import Partition, drop_equal, merge_groups, partition, row_groups, stratified_subset
 from nas.task import PARTS
 from searchspaces.errors import InputError
 
@@ -50,6 +50,18 @@ def test_copies_never_part(data: st.DataObject, seed: int, size: int, distinct: 
     assert set(labels[found.rows["train"]]) == set(labels) == {0, 1, 2}
     again = partition(labels, groups, NAMES, seed=seed)
     assert all(np.array_equal(found.rows[part], again.rows[part]) for part in PARTS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.integers(1, 40), first=st.integers(1, 40), second=st.integers(1, 40))
+def test_merged_groups_are_those_that_hang_together(seed: int, size: int, first: int, second: int) -> None:
+    rng = np.random.default_rng(seed)
+    one, two = rng.integers(0, first, size), rng.integers(0, second, size)
+    linked = (one[:, None] == one) | (two[:, None] == two)
+    for _ in range(size.bit_length()):
+        linked = linked @ linked  # Paths twice as long.
+    merged = merge_groups(one, two)
+    assert np.array_equal(merged[:, None] == merged, linked)
 
 
 def test_a_given_test_set_is_kept_whole_and_its_copies_leave_training() -> None:
