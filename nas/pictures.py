@@ -21,7 +21,15 @@ DAMAGE: Final = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image
 
 def encode_image(host: Mapping[str, Any], source: bytes | Path, *, what: str = "image") -> NDArray[np.uint8]:
     """uint8 [H, W, C] of a png, jpeg, webp or bmp picture, as `host` describes; `what` names it in errors."""
-    return _fit(_decoded(source, host["colour"], what), host)
+    return encode_sized(host, source, what=what)[0]
+
+
+def encode_sized(
+    host: Mapping[str, Any], source: bytes | Path, *, what: str = "image"
+) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    """As `encode_image`, and the height and width that the picture has, upright."""
+    picture = _decoded(source, host["colour"], what)
+    return _fit(picture, host), (picture.height, picture.width)
 
 
 def decode_picture(source: bytes | Path, *, what: str = "image") -> NDArray[np.uint8]:

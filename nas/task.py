@@ -134,8 +134,8 @@ class Augmentation:
             raise InputError(f"flip: expected true or false, got {self.flip!r}; false turns it off.")
 
 
-class Task(Protocol):
-    """A classification task: the networks' input, the classes, and three disjoint splits."""
+class TaskDescription(Protocol):
+    """What every kind of task says of itself; the kinds differ in what their splits hold."""
 
     @property
     def name(self) -> str: ...
@@ -152,11 +152,16 @@ class Task(Protocol):
     @property
     def preprocessing(self) -> Preprocessing: ...
     @property
-    def augmentation(self) -> Augmentation: ...
-    @property
     def provenance(self) -> Mapping[str, Any]:
         """JSON: source, rows per split, seed, sha256 of the data used."""
         ...
+
+
+class Task(TaskDescription, Protocol):
+    """A classification task: three disjoint splits of examples, each of one class."""
+
+    @property
+    def augmentation(self) -> Augmentation: ...
 
     def split(self, part: Part) -> Split:
         """The examples of one part. A search reads train and validation; test is read once, at the end."""

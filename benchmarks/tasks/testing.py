@@ -19,39 +19,55 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.tasks.detection.testing import check_boxes
 from benchmarks.tasks.encoding import encode_array, encode_row
 from benchmarks.tasks.images import encode_image
-from nas.task import PARTS, Preprocessing, Task
+from nas.detection_task import DetectionSplit, DetectionTask
+from nas.task import PARTS, Preprocessing, Split, Task
 from nas.video.clips import encode_clip
 from searchspaces.errors import InputError
 
+AnyTask = Task | DetectionTask
 
-def check_task(factory: Callable[[int], Task]) -> None:
+
+def check_task(factory: Callable[[int], AnyTask]) -> None:
     """Raises AssertionError, saying what is wrong, unless the tasks that `factory` makes from a seed conform."""
     task, again, other = factory(0), factory(0), factory(1)
     check_description(task)
-    check_arrays(task)
+    check_augmentation(task)
+    if isinstance(task.split("train"), DetectionSplit):
+        check_boxes(task)
+    else:
+        check_arrays(task)
     check_disjoint(task)
     check_seed(task, again, other)
     check_preprocessing(task)
     check_test_is_guarded(task)
 
 
-def check_description(task: Task) -> None:
+def check_description(task: AnyTask) -> None:
     """Names are usable, and what is said of the task can be written as JSON and matches it."""
     assert task.name and isinstance(task.name, str), f"name: expected text, got {task.name!r}"
     names = task.class_names
-    assert isinstance(names, tuple) and len(names) >= 2, f"class_names: expected a tuple of at least 2, got {names!r}"
+    least = 1 if isinstance(task.split("train"), DetectionSplit) else 2
+    enough = isinstance(names, tuple) and len(names) >= least
+    assert enough, f"class_names: expected a tuple of at least {least}, got {names!r}"
     assert len(set(names)) == len(names), f"class_names: expected different names, got {names}"
     assert all(isinstance(name, str) and name for name in names), f"class_names: expected text, got {names}"
     absent = {"source", "rows", "seed", "sha256"} - set(task.provenance)
     assert not absent, f"provenance: expected source, rows, seed and sha256, lacks {sorted(absent)}"
     json.dumps(task.provenance, allow_nan=False)
-    counted = {part: len(task.split(part).y) for part in PARTS}
+    counted = {part: len(task.split(part)) for part in PARTS}
     told = task.provenance["rows"]
     assert told == counted, f"provenance: expected the rows of each part as they are, {counted}, got {told}"
     sha256 = str(task.provenance["sha256"])
     assert len(sha256) == 64 and not sha256.strip("0123456789abcdef"), f"provenance: expected a sha256, got {sha256}"
+
+
+def check_augmentation(task: AnyTask) -> None:
+    """What is changed at random suits what the examples are."""
+    if isinstance(task.split("train"), DetectionSplit):
+        return
     shift = task.augmentation.shift
     if task.preprocessing.kind in ("image", "video"):
         smaller = min(task.input_shape[-3:-1])
@@ -76,7 +92,7 @@ def check_arrays(task: Task) -> None:
     assert not unseen, f"train: expected every class, lacks {[task.class_names[label] for label in sorted(unseen)]}"
 
 
-def check_disjoint(task: Task) -> None:
+def check_disjoint(task: AnyTask) -> None:
     """No example of one part is, byte for byte, in another."""
     seen = {part: {row.tobytes() for row in task.split(part).x} for part in PARTS}
     for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
@@ -84,12 +100,12 @@ def check_disjoint(task: Task) -> None:
         assert not shared, f"{first} and {second}: expected no example in both, got {shared}"
 
 
-def check_seed(task: Task, again: Task, other: Task) -> None:
+def check_seed(task: AnyTask, again: AnyTask, other: AnyTask) -> None:
     """The same seed gives the same arrays; another gives another split, unless the source sets all parts apart."""
     for part in PARTS:
         one, two = task.split(part), again.split(part)
-        same = np.array_equal(one.x, two.x) and np.array_equal(one.y, two.y)
-        assert same, f"{part}: expected the same arrays from the same seed"
+        same = map(np.array_equal, _arrays(one), _arrays(two))
+        assert all(same), f"{part}: expected the same arrays from the same seed"
     assert task.provenance == again.provenance, "provenance: expected the same from the same seed"
     same_classes = task.class_names == other.class_names
     assert same_classes, f"class_names: expected the same from every seed, got {task.class_names}, {other.class_names}"
@@ -98,7 +114,14 @@ def check_seed(task: Task, again: Task, other: Task) -> None:
         assert moved, "validation: expected another split from another seed; is the seed used?"
 
 
-def check_preprocessing(task: Task) -> None:
+def _arrays(split: Split | DetectionSplit) -> tuple[NDArray[Any], ...]:
+    if isinstance(split, Split):
+        return split.x, split.y
+    found = split.annotations
+    return split.x, found.boxes, found.classes, found.ignored, found.starts
+
+
+def check_preprocessing(task: AnyTask) -> None:
     """It survives JSON, its numbers fit the input, and it encodes a raw example as the split was encoded."""
     preprocessing = task.preprocessing
     copy = Preprocessing.from_dict(json.loads(json.dumps(preprocessing.to_dict(), allow_nan=False)))
@@ -173,7 +196,7 @@ def _check_standard(what: str, feature: NDArray[np.float32], clip: float) -> Non
     assert standard, f"{what}: expected mean 0 and deviation 1 over the training rows, got {mean:.4f} and {std:.4f}"
 
 
-def check_test_is_guarded(task: Task) -> None:
+def check_test_is_guarded(task: AnyTask) -> None:
     """`without_test()` gives the same training data and refuses the test split."""
     without_test = getattr(task, "without_test", None)
     assert without_test is not None, "without_test: expected a view of the task that a search can be given"

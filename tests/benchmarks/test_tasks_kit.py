@@ -184,10 +184,12 @@ WRITERS: dict[str, tuple[str, Callable[[Path], Options]]] = {
     "tsv": ("tsv", write_tsv),
 }
 BUILT_IN = ("breast_cancer", "digits", "iris", "moving-digits", "wine")
+# Put to it in tests/benchmarks/detection.
+DETECTION = ("boxes-csv", "coco", "digits-canvas", "voc")
 
 
 def test_every_task_is_put_to_the_kit() -> None:
-    assert {name for name, _ in WRITERS.values()} | set(BUILT_IN) == set(tasks.TASKS)
+    assert {name for name, _ in WRITERS.values()} | {*BUILT_IN, *DETECTION} == set(tasks.TASKS)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
