@@ -78,6 +78,13 @@ class _Lowering:
                 self._binary("ADD", [self.value[left], self._skip(right, node)], index, node)
             case layers.Multiply():
                 self._binary("MUL", [self.value[source] for source in node.inputs], index, node)
+            case layers.Concat():
+                parts = [self.value[source] for source in node.inputs]
+                axis = node.layer.axis % len(node.shape) + 1
+                self.out.op("CONCATENATION", parts, [self._output(index)], node.block, activation="NONE", axis=axis)
+            case layers.Reshape():
+                shape = self.out.tensor((len(node.shape) + 1,), "int32", constant=True)
+                self.out.op("RESHAPE", [self.value[node.inputs[0]], shape], [self._output(index)], node.block)
             case layers.Rescale():
                 self._rescale(index, node)
             case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][:2] == (1, 1):

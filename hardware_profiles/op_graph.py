@@ -95,6 +95,11 @@ class OpGraph:
         return 0
 
     @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the outputs, with the batch, in their order."""
+        return tuple(self.tensors[index].shape for index in self.outputs)
+
+    @property
     def precision(self) -> Precision:
         """int8 where the convolutions and dense layers compute in int8, else float32."""
         return (

@@ -153,6 +153,8 @@ class _Reader:
             found.update(_pair("dilation", options.DilationHFactor(), options.DilationWFactor()))
         if hasattr(options, "FilterHeight"):
             found.update(_pair("window", options.FilterHeight(), options.FilterWidth()))
+        if hasattr(options, "Axis"):
+            found["axis"] = options.Axis()
         if hasattr(options, "KeepDims"):
             found["keep_dims"] = bool(options.KeepDims())
         if hasattr(options, "AdjX"):
@@ -164,6 +166,7 @@ _OPTIONS = {
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "BATCH_MATMUL": "BatchMatMulOptions",
+    "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "CONV_3D": "Conv3DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",

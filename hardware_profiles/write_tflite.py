@@ -25,6 +25,7 @@ _PER_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 # Operator versions (float, int8) as the converter writes them; runtimes pick kernels by them.
 _VERSIONS = {
     "ADD": (1, 2),
+    "CONCATENATION": (1, 2),
     "CONV_2D": (1, 3),
     "DEPTHWISE_CONV_2D": (1, 3),
     "FULLY_CONNECTED": (1, 4),
@@ -118,6 +119,9 @@ class _Writer:
                 name, options = "AddOptions", schema.AddOptionsT()
             case "MUL":
                 name, options = "MulOptions", schema.MulOptionsT()
+            case "CONCATENATION":
+                name, options = "ConcatenationOptions", schema.ConcatenationOptionsT()
+                options.axis = op.attribute("axis")
             case "MEAN":
                 name, options = "ReducerOptions", schema.ReducerOptionsT()
                 options.keepDims = bool(op.attribute("keep_dims"))

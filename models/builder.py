@@ -115,6 +115,14 @@ def _add(layer: layers.Add, name: str, seed: int) -> keras.Layer:
     return keras.layers.Add(name=name)
 
 
+def _concat(layer: layers.Concat, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Concatenate(axis=layer.axis if layer.axis < 0 else layer.axis + 1, name=name)
+
+
+def _reshape(layer: layers.Reshape, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Reshape(layer.shape, name=name)
+
+
 def _multiply(layer: layers.Multiply, name: str, seed: int) -> keras.Layer:
     return keras.layers.Multiply(name=name)
 
@@ -123,6 +131,7 @@ _MAKERS: dict[type, Callable[[Any, str, int], keras.Layer]] = {
     layers.Activation: _activation,
     layers.Add: _add,
     layers.BatchNorm: _batch_norm,
+    layers.Concat: _concat,
     layers.Conv2D: _conv,
     layers.Dense: _dense,
     layers.DepthwiseConv2D: _depthwise,
@@ -130,6 +139,7 @@ _MAKERS: dict[type, Callable[[Any, str, int], keras.Layer]] = {
     layers.GlobalAveragePool: _pool,
     layers.Multiply: _multiply,
     layers.Rescale: _rescale,
+    layers.Reshape: _reshape,
 }
 
 

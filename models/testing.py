@@ -24,6 +24,11 @@ class OpGraphLike(Protocol):
         """Every op with its attributes and shapes."""
         ...
 
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the outputs, with the batch, in their order."""
+        ...
+
 
 class Lower(Protocol):
     """`hardware_profiles.lower.lower`."""
@@ -90,17 +95,22 @@ def check_network_builds(
     _require_equal(spec.params, model.count_params(), f"params of {spec.name}")
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     _require_equal(spec.trainable_params, trainable, f"trainable_params of {spec.name}")
-    found = model.output_shape if isinstance(model.output_shape, dict) else {"output": model.output_shape}
+    found = model.compute_output_shape(model.input_shape)
+    found = found if isinstance(found, dict) else {"output": found}
     shapes = {name: tuple(shape[1:]) for name, shape in found.items() if name in spec.output_shapes}
     _require_equal(spec.output_shapes, shapes, f"output_shapes of {spec.name}")
     randomise_vectors(model, rng)
     calibration = rng.random((4, *spec.input_shape), dtype=np.float32)
     for precision in precisions:
-        expected = lower(spec, precision=precision).signature
-        found = read_tflite(convert(model, precision=precision, calibration=calibration)).signature
-        for number, (left, right) in enumerate(zip(expected, found, strict=False)):
+        expected = lower(spec, precision=precision)
+        converted = read_tflite(convert(model, precision=precision, calibration=calibration))
+        for number, (left, right) in enumerate(zip(expected.signature, converted.signature, strict=False)):
             _require_equal(left, right, f"op {number} of {spec.name} in {precision}")
-        _require_equal(len(expected), len(found), f"op count of {spec.name} in {precision}")
+        for what, left, right in (
+            ("op count", len(expected.signature), len(converted.signature)),
+            ("outputs", expected.output_shapes, converted.output_shapes),
+        ):
+            _require_equal(left, right, f"{what} of {spec.name} in {precision}")
 
 
 def randomise_vectors(model: Any, rng: np.random.Generator) -> None:

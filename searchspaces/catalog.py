@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from searchspaces.bignas import BigNAS
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Shape
+from searchspaces.mobiledet import MobileDetFused, MobileDetIBN, MobileDetTDB
 from searchspaces.space import Architecture, SearchSpace, Value
 from searchspaces.spec import NetworkSpec
 from searchspaces.tabnas import TabNAS
 
-SPACES: dict[str, type[SearchSpace]] = {space.name: space for space in (BigNAS, TabNAS)}
+SPACES: dict[str, type[SearchSpace]] = {
+    space.name: space for space in (BigNAS, TabNAS, MobileDetIBN, MobileDetFused, MobileDetTDB)
+}
 
 _SIDE_DIGITS = 9
 

@@ -7,6 +7,7 @@ Each layer knows its output shape and the weights it holds; nothing here allocat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, Protocol, TypeAlias
 
 from searchspaces.errors import InputError
@@ -175,6 +176,34 @@ class Dropout(_SameShape):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Add(_SameShape):
     """Sum of two inputs of one shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concat(_WithoutWeights):
+    """Inputs end to end along one axis of the example (-1: channels; 0: rows or lines), alike in all others."""
+
+    axis: int = -1
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        axis = self.axis % len(inputs[0])
+        if len({(*shape[:axis], *shape[axis + 1 :]) for shape in inputs}) != 1:
+            raise InputError(f"Concat: expected shapes that differ in axis {axis} only, got {inputs}; mend the block.")
+        return (*inputs[0][:axis], sum(shape[axis] for shape in inputs), *inputs[0][axis + 1 :])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reshape(_WithoutWeights):
+    """The same values, in the same order, under another shape."""
+
+    shape: Shape
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        if prod(inputs[0]) != prod(self.shape):
+            raise InputError(
+                f"Reshape: expected a shape of {prod(inputs[0])} values as {inputs[0]} has, got {self.shape}; "
+                "mend the block."
+            )
+        return self.shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

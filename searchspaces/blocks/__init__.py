@@ -7,16 +7,23 @@ class in a file of this package, an entry below and in `KINDS` of `codec.py`, an
 from searchspaces.blocks.base import Block
 from searchspaces.blocks.codec import block_from_dict, block_to_dict
 from searchspaces.blocks.convolutions import ConvBlock, MBConv
+from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
+from searchspaces.blocks.detection import Endpoints, ExtraMap, SSDLiteHead
 from searchspaces.blocks.ends import DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
 
 __all__ = [
     "Block",
     "ConvBlock",
     "DenseBlock",
+    "Endpoints",
+    "ExtraMap",
+    "FusedMBConv",
     "MBConv",
     "PoolBlock",
     "RescaleBlock",
+    "SSDLiteHead",
     "SoftmaxBlock",
+    "TuckerConv",
     "block_from_dict",
     "block_to_dict",
 ]

@@ -59,6 +59,10 @@ def _is_count(value: object, least: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _is_each(value: object, rule: Callable[[object], bool]) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(rule, value))
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -69,20 +73,27 @@ _COUNT = (_is_count, "a whole number above 0")
 _COUNT_OR_NONE = (lambda value: _is_count(value, least=0), "a whole number, 0 or more")
 _RATE = (lambda value: _is_number(value) and 0 <= value < 1, "0 to below 1")
 _YES_OR_NO = (lambda value: isinstance(value, bool), "true or false")
+_NAME = (lambda value: isinstance(value, str) and bool(value), "a name")
+_NAMES = (lambda value: _is_each(value, _NAME[0]), "a list of names")
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "activation": _ACTIVATION,
+    "anchors": (lambda value: _is_each(value, _is_count), "a list of whole numbers above 0"),
     "batch_norm": _YES_OR_NO,
     "bn_epsilon": (lambda value: _is_number(value) and 0 < value < 1, "a number above 0 and below 1"),
+    "classes": _COUNT,
     "drop_connect": _RATE,
     "dropout": _RATE,
     "expanded_filters": _COUNT_OR_NONE,
     "filters": _COUNT,
+    "inner_filters": _COUNT,
     "kernel": _COUNT,
-    "name": (lambda value: isinstance(value, str) and bool(value), "a name"),
+    "maps": _NAMES,
+    "name": _NAME,
     "residual": _YES_OR_NO,
     "se_activation": _ACTIVATION,
     "se_filters": _COUNT_OR_NONE,
     "se_gate": (lambda value: value in ("sigmoid", "hard_sigmoid"), "sigmoid or hard_sigmoid"),
+    "squeezed_filters": _COUNT,
     "stride": _COUNT,
     "units": _COUNT,
     "zero_gamma": _YES_OR_NO,

@@ -8,11 +8,26 @@ from typing import Any
 
 from searchspaces.blocks.base import Block
 from searchspaces.blocks.convolutions import ConvBlock, MBConv
+from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
+from searchspaces.blocks.detection import Endpoints, ExtraMap, SSDLiteHead
 from searchspaces.blocks.ends import DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
 from searchspaces.errors import InputError, unknown_name
 
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (RescaleBlock, ConvBlock, MBConv, PoolBlock, DenseBlock, SoftmaxBlock)
+    kind.__name__: kind
+    for kind in (
+        RescaleBlock,
+        ConvBlock,
+        MBConv,
+        FusedMBConv,
+        TuckerConv,
+        PoolBlock,
+        DenseBlock,
+        SoftmaxBlock,
+        ExtraMap,
+        SSDLiteHead,
+        Endpoints,
+    )
 }
 
 

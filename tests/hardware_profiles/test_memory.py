@@ -66,6 +66,10 @@ NETWORKS = [
     *random_specs("bignas", (33, 31, 3), 10, 3),
     *random_specs("bignas", (64, 48, 1), 5, 2, width=0.5),
     *random_specs("bignas", (128, 128, 3), 100, 1),
+    *random_specs("mobiledet-ibn", (96, 96, 3), 4, 2),
+    *random_specs("mobiledet-fused", (64, 50, 1), 2, 2),
+    *random_specs("mobiledet-tdb", (96, 64, 3), 20, 3),
+    *random_specs("mobiledet-tdb", (64, 64, 3), 1, 1, head="none"),
     *[hand_made(activation) for activation in ("relu", "relu6", "silu", "hard_silu", "hard_sigmoid")],
 ]
 

@@ -12,6 +12,7 @@ from models.builder import build
 from searchspaces import layers
 from searchspaces.blocks import ConvBlock, DenseBlock, MBConv, PoolBlock, SoftmaxBlock
 from searchspaces.catalog import create_space
+from searchspaces.detection import feature_maps
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
@@ -145,3 +146,20 @@ def test_a_layer_without_a_maker_is_refused_by_name():
     spec = NetworkSpec(name="strange", input_shape=(3,), blocks=(Made("m", Strange()),))
     with pytest.raises(InputError, match="layer m_layer: no Keras layer for Strange; add one here"):
         build(spec)
+
+
+def test_a_detector_lays_its_rows_out_by_map_line_place_and_anchor():
+    space = create_space("mobiledet-tdb", (64, 96, 3), 2, **{f"depth_{group}": 1 for group in range(2, 7)})
+    spec = space.network(space.sample(np.random.default_rng(0), 1)[0])
+    model = build(spec)
+    maps = {name: model.get_layer(f"head_{name}_predict").output for name in ("boxes_1", "boxes_2", "scores_2")}
+    image = np.random.default_rng(1).random((2, 64, 96, 3), dtype=np.float32)
+    found = keras.Model(model.input, {**maps, **model(model.input)}).predict(image, verbose=0)
+    assert {name: found[name].shape[1:] for name in spec.output_shapes} == spec.output_shapes
+    (first_height, first_width), (_, width) = feature_maps(spec)[:2]
+    place, anchor = (1, 2), 1
+    row = (place[0] * first_width + place[1]) * 3 + anchor
+    assert np.array_equal(found["boxes"][:, row], found["boxes_1"][:, *place, 4 * anchor : 4 * anchor + 4])
+    row = first_height * first_width * 3 + (place[0] * width + place[1]) * 6 + anchor
+    assert np.array_equal(found["boxes"][:, row], found["boxes_2"][:, *place, 4 * anchor : 4 * anchor + 4])
+    assert np.array_equal(found["scores"][:, row], found["scores_2"][:, *place, 3 * anchor : 3 * anchor + 3])

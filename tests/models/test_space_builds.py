@@ -20,9 +20,15 @@ TOOLS = {"lower": lower, "convert": convert, "read_tflite": read_tflite}
 
 # Pinned to few layers, which keeps a conversion short.
 SHALLOW = {f"depth_{number}": 2 for number in range(2, 7)} | {"depth_1": 1, "depth_7": 1}
+FLAT = {f"depth_{number}": 1 for number in range(2, 7)} | {"width_5": 48, "width_6": 80, "width_7": 96}
 CASES = [
     ("bignas", (33, 31, 3), 10, SHALLOW),
     ("bignas", (16, 20, 1), 2, SHALLOW | {"width": 0.5, "stem_stride": 2}),
+    ("mobiledet-ibn", (64, 64, 3), 3, FLAT),
+    ("mobiledet-ibn", (33, 50, 1), 1, FLAT | {"activation": "relu6", "se_ratio": 0.0}),
+    ("mobiledet-fused", (64, 40, 3), 2, FLAT),
+    ("mobiledet-tdb", (64, 64, 3), 3, FLAT | {"depth_3": 2}),
+    ("mobiledet-tdb", (17, 20, 3), 2, FLAT | {"head": "none"}),
     ("tabnas", (13,), 3, {}),
     ("tabnas", (1,), 1, {}),
 ]
@@ -95,6 +101,7 @@ class Renamed:
     """An op graph in which the first op is another one."""
 
     def __init__(self, graph):
+        self.output_shapes = graph.output_shapes
         self.signature = (("RESIZE_BILINEAR", *graph.signature[0][1:]), *graph.signature[1:])
 
 
@@ -102,7 +109,14 @@ class Shortened:
     """An op graph without its last op."""
 
     def __init__(self, graph):
-        self.signature = graph.signature[:-1]
+        self.signature, self.output_shapes = graph.signature[:-1], graph.output_shapes
+
+
+class Swapped:
+    """An op graph whose first output is another one."""
+
+    def __init__(self, graph):
+        self.signature, self.output_shapes = graph.signature, ((1, 7), *graph.output_shapes[1:])
 
 
 @pytest.mark.parametrize(
@@ -110,6 +124,7 @@ class Shortened:
     [
         (Renamed, "op 0 of .* in float32: expected .*RESIZE_BILINEAR.*, got .*FULLY_CONNECTED"),
         (Shortened, "op count of .* in float32"),
+        (Swapped, r"outputs of .* in float32: expected \(\(1, 7\),\), got \(\(1, 2\),\)"),
     ],
 )
 def test_the_kit_says_where_ops_differ(changed, message):
