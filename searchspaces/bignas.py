@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from searchspaces.blocks import Block, ConvBlock, DenseBlock, MBConv, PoolBlock, SoftmaxBlock
-from searchspaces.errors import InputError
-from searchspaces.layers import Shape
-from searchspaces.space import Architecture, Choice, Reference, SearchSpace, Value
+from searchspaces.image_space import ImageSpace
+from searchspaces.space import Architecture, Choice, Reference, Value
 from searchspaces.spec import NetworkSpec
-
-SMALL_IMAGE_SIDE = 96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ def _reference(
     return Reference(values=values, input_shape=(resolution, resolution, 3), classes=1000)
 
 
-class BigNAS(SearchSpace):
+class BigNAS(ImageSpace):
     """The BigNAS space for any image size and class count."""
 
     name: ClassVar[str] = "bignas"
@@ -93,16 +90,6 @@ class BigNAS(SearchSpace):
             224, 32, (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1), (3, 3, 5, 3, 5, 5, 3), head=1280
         ),
     }
-
-    def __init__(self, input_shape: Shape | None = None, classes: int | None = None, **pins: Value) -> None:
-        if input_shape is not None and len(input_shape) != 3:
-            raise InputError(
-                f"input of space bignas: expected an image such as 32x32x3, got {input_shape}; "
-                "use space tabnas for tables."
-            )
-        small = input_shape is not None and max(input_shape[:2]) < SMALL_IMAGE_SIDE
-        defaults: dict[str, Value] = {"width": 0.25, "stem_stride": 1} if small else {"width": 1.0, "stem_stride": 2}
-        super().__init__(input_shape, classes, **{**defaults, **pins})
 
     def _is_blanked(self, column: int) -> bool:
         return self.input_shape is not None and self.choices[column].name == "resolution"

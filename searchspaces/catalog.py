@@ -8,12 +8,27 @@ from searchspaces.bignas import BigNAS
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Shape
 from searchspaces.mobiledet import MobileDetFused, MobileDetIBN, MobileDetTDB
+from searchspaces.mobilenet_v3 import MobileNetV3
+from searchspaces.multi_hardware import MultiHardware
+from searchspaces.proxylessnas import ProxylessNAS
+from searchspaces.proxylessnas_enlarged import ProxylessNASEnlarged
 from searchspaces.space import Architecture, SearchSpace, Value
 from searchspaces.spec import NetworkSpec
 from searchspaces.tabnas import TabNAS
 
 SPACES: dict[str, type[SearchSpace]] = {
-    space.name: space for space in (BigNAS, TabNAS, MobileDetIBN, MobileDetFused, MobileDetTDB)
+    space.name: space
+    for space in (
+        BigNAS,
+        MobileDetIBN,
+        MobileDetFused,
+        MobileDetTDB,
+        MobileNetV3,
+        MultiHardware,
+        ProxylessNAS,
+        ProxylessNASEnlarged,
+        TabNAS,
+    )
 }
 
 _SIDE_DIGITS = 9

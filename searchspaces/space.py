@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -29,25 +30,36 @@ _INDEX_DIGITS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One decision: a name and its values; with a parent it exists only for the parent's values in `when`."""
+    """One decision: a name and its values; with a parent it exists only for the parent's values in `when`.
+
+    `unsearched` values are never drawn, but may be pinned and stand in ids: published networks hold numbers that
+    their paper's space does not offer. They are numbered after the others.
+    """
 
     name: str
     values: tuple[Value, ...]
+    unsearched: tuple[Value, ...] = ()
     parent: str | None = None
     when: tuple[Value, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.values or len(set(self.values)) != len(self.values):
-            raise InputError(f"choice {self.name}: expected distinct values, got {self.values}; drop the repeats.")
+        if not self.values or len(set(self.every_value)) != len(self.every_value):
+            raise InputError(f"choice {self.name}: expected distinct values, got {self.every_value}; drop the repeats.")
         if (self.parent is None) != (not self.when):
             raise InputError(f"choice {self.name}: expected parent and when together, got one; give both or none.")
 
+    @property
+    def every_value(self) -> tuple[Value, ...]:
+        """The searched values, then the others: what indices count."""
+        return self.values + self.unsearched
+
     def index(self, value: object) -> int:
         """The position of `value`; an `InputError` lists the values where it is none of them."""
-        for position, known in enumerate(self.values):
+        for position, known in enumerate(self.every_value):
             if known == value or str(known) == str(value):
                 return position
-        raise InputError(f"choice {self.name}: expected one of {list(self.values)}, got {value!r}; pick one of them.")
+        known_values = list(self.every_value)
+        raise InputError(f"choice {self.name}: expected one of {known_values}, got {value!r}; pick one of them.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,8 @@ class SearchSpace(ABC):
     @property
     def pins(self) -> dict[str, Value]:
         """The choices held at one value, and that value."""
-        return {self.choices[column].name: self.choices[column].values[index] for column, index in self._pins.items()}
+        pinned = ((self.choices[column], index) for column, index in self._pins.items())
+        return {choice.name: choice.every_value[index] for choice, index in pinned}
 
     @abstractmethod
     def network(self, architecture: Architecture) -> NetworkSpec:
@@ -130,7 +143,7 @@ class SearchSpace(ABC):
         """The chosen value of every choice, None where it does not reach the network."""
         self._check_space(architecture)
         return {
-            choice.name: None if index < 0 else choice.values[index]
+            choice.name: None if index < 0 else choice.every_value[index]
             for choice, index in zip(self.choices, architecture.indices, strict=True)
         }
 
@@ -176,6 +189,12 @@ class SearchSpace(ABC):
                 size *= count(column)
         return size
 
+    @property
+    def index_count(self) -> int:
+        """The number that papers give as a size: all combinations of values, those that reach no network too."""
+        columns = (column for column in range(len(self.choices)) if not self._is_blanked(column))
+        return prod(len(self._reachable(column)) for column in columns)
+
     def sample(self, rng: np.random.Generator, count: int) -> list[Architecture]:
         """`count` independent architectures, every choice uniform over its values where it exists."""
         return self.from_indices(self.sample_indices(rng, count))
@@ -215,9 +234,11 @@ class SearchSpace(ABC):
         if not free:
             return architecture
         column = free[int(rng.integers(len(free)))]
-        step = int(rng.integers(1, self._sizes[column]))
-        indices = list(architecture.indices)
-        indices[column] = (indices[column] + step) % int(self._sizes[column])
+        indices, size = list(architecture.indices), int(self._sizes[column])
+        if indices[column] < size:
+            indices[column] = (indices[column] + int(rng.integers(1, size))) % size
+        else:
+            indices[column] = int(rng.integers(size))
         return self._completed(indices, rng)
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
@@ -239,14 +260,16 @@ class SearchSpace(ABC):
                 if index != architecture.indices[column]:
                     indices = list(architecture.indices)
                     indices[column] = index
-                    found.append(self._completed(indices, None))
+                    opens = bool(self._children[column])
+                    found.append(self._completed(indices, None) if opens else Architecture(self.name, tuple(indices)))
         return found
 
     def one_hot(self, architectures: Sequence[Architecture]) -> NDArray[np.float32]:
-        """Features ``[count, sum of values]``; a blank choice is all zeros."""
+        """Features ``[count, sum of values]``, unsearched values too; a blank choice is all zeros."""
         rows = np.array([architecture.indices for architecture in architectures], dtype=np.int64)
         rows = rows.reshape(len(architectures), len(self.choices))
-        columns = [rows[:, [column]] == np.arange(size) for column, size in enumerate(self._sizes)]
+        sizes = [len(choice.every_value) for choice in self.choices]
+        columns = [rows[:, [column]] == np.arange(size) for column, size in enumerate(sizes)]
         return np.concatenate(columns, axis=1).astype(np.float32)
 
     # -- what the methods above share ------------------------------------------------------------------------------
@@ -281,7 +304,7 @@ class SearchSpace(ABC):
         """For every choice, whether it is closed by its parent's index; the last entry stands for a blank parent."""
         tables = []
         for column, parent in enumerate(self._parents):
-            table = np.full(1 if parent is None else len(self.choices[parent].values) + 1, parent is not None)
+            table = np.full(1 if parent is None else len(self.choices[parent].every_value) + 1, parent is not None)
             table[list(self._when[column])] = False
             tables.append(table)
         return tuple(tables)
@@ -302,7 +325,7 @@ class SearchSpace(ABC):
         return [
             column
             for column, index in enumerate(architecture.indices)
-            if index >= 0 and column not in self._pins and self._sizes[column] > 1
+            if index >= 0 and column not in self._pins and (self._sizes[column] > 1 or index >= self._sizes[column])
         ]
 
     def _canonical(self, rows: Indices) -> Indices:
@@ -331,7 +354,7 @@ class SearchSpace(ABC):
             if index < 0 and self._is_active(column, indices):
                 raise InputError(
                     f"architecture {given!r}: expected a value for {choice.name}, got none; "
-                    f"pick one of {list(choice.values)}."
+                    f"pick one of {list(choice.every_value)}."
                 )
         return Architecture(self.name, indices)
 
@@ -339,9 +362,10 @@ class SearchSpace(ABC):
         if part == _BLANK_TEXT:
             return BLANK
         # Longer numbers are out of range anyway, and Python refuses to read very long ones.
-        if not part.isascii() or not part.isdigit() or len(part) > _INDEX_DIGITS or int(part) >= len(choice.values):
+        count = len(choice.every_value)
+        if not part.isascii() or not part.isdigit() or len(part) > _INDEX_DIGITS or int(part) >= count:
             raise InputError(
-                f"architecture id {text!r}: expected {_BLANK_TEXT} or 0 to {len(choice.values) - 1} for "
+                f"architecture id {text!r}: expected {_BLANK_TEXT} or 0 to {count - 1} for "
                 f"{choice.name}, got {part[:20]!r}; see `nas sample {self.name}`."
             )
         return int(part)

@@ -9,14 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from searchspaces.blocks import DenseBlock
 from searchspaces.catalog import create_space
 from searchspaces.errors import InputError
-from searchspaces.space import Architecture, Choice, SearchSpace
+from searchspaces.space import Architecture, Choice, Reference, SearchSpace
 from searchspaces.spec import NetworkSpec
+from searchspaces.testing import check_space
 
 BIGNAS = create_space("bignas", (32, 32, 3), 10)
 TABNAS = create_space("tabnas", (13,), 3)
-SPACES = st.sampled_from([BIGNAS, TABNAS, create_space("bignas"), create_space("tabnas", (13,), 3, layers=3)])
+SPACES = st.sampled_from(
+    [
+        BIGNAS,
+        TABNAS,
+        create_space("bignas"),
+        create_space("tabnas", (13,), 3, layers=3),
+        create_space("mobilenet-v3", (32, 32, 3), 10),
+    ]
+)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -135,6 +145,53 @@ def test_a_child_before_its_parent_is_refused():
         Backwards().sample(np.random.default_rng(0), 1)
 
 
+class Widened(SearchSpace):
+    """`size` has two values that no search draws; `more` hangs on one of them, `fixed` has a single searched value."""
+
+    name = "widened"
+    choices = (
+        Choice(name="size", values=(1, 2, 3), unsearched=(10, 20)),
+        Choice(name="more", values=(4, 5), parent="size", when=(3, 20)),
+        Choice(name="fixed", values=("plain",), unsearched=("fancy",)),
+    )
+    references = {  # noqa: RUF012 (as spaces write it)
+        "widened-published": Reference(values={"size": 20, "more": 5, "fixed": "fancy"}, input_shape=(3,), classes=2)
+    }
+
+    def network(self, architecture: Architecture) -> NetworkSpec:
+        values = self.values(architecture)
+        units = [value for value in (values["size"], values["more"], len(values["fixed"])) if value is not None]
+        blocks = tuple(DenseBlock(name=f"d{number}", units=each) for number, each in enumerate(units))
+        return NetworkSpec(name=architecture.id, input_shape=self.input_shape or (3,), blocks=blocks)
+
+
+@pytest.mark.parametrize(
+    ("pins", "size", "count"),
+    [({}, 4, 6), ({"size": 20}, 2, 2), ({"size": 10}, 1, 2), ({"fixed": "fancy"}, 4, 6), ({"more": 4}, 3, 3)],
+)
+def test_unsearched_values_are_pinned_but_not_drawn(pins, size, count):
+    space = Widened((3,), 2, **pins)
+    assert (space.size, space.index_count) == (size, count)
+    check_space(space)
+    drawn = {value for each in space.sample(np.random.default_rng(0), 200) for value in space.values(each).values()}
+    assert drawn & {10, 20, "fancy"} == set(pins.values()) & {10, 20, "fancy"}
+
+
+def test_a_published_network_is_a_point_beyond_the_searched_values_and_moves_into_them():
+    space, rng = Widened((3,), 2), np.random.default_rng(0)
+    published = space.reference("widened-published")
+    assert published.id == "widened:4-1-1"
+    assert space.parse(published.id) == published
+    assert space.values(published) == {"size": 20, "more": 5, "fixed": "fancy"}
+    near = {each.id for each in space.neighbours(published)}
+    assert near == {"widened:0-x-1", "widened:1-x-1", "widened:2-1-1", "widened:4-0-1", "widened:4-1-0"}
+    moved = {space.mutate(published, rng).id for _ in range(200)}
+    assert moved == near
+    assert space.one_hot([published]).tolist() == [[0, 0, 0, 0, 1, 0, 1, 0, 1]]
+    plain = space.parse("widened:0-x-0")
+    assert {each.id for each in (space.crossover(published, plain, rng) for _ in range(200))} >= {"widened:4-1-0"}
+
+
 BAD_INPUTS = [
     (lambda: create_space("bigna"), "known names, got 'bigna'; did you mean 'bignas'?"),
     (lambda: create_space("zzz"), "known: bignas, "),
@@ -151,6 +208,7 @@ BAD_INPUTS = [
     (lambda: create_space("bignas", width=0.3), "choice width: expected one of [1.0, 0.5, 0.25], got 0.3"),
     (lambda: Choice(name="empty", values=()), "choice empty: expected distinct values, got ()"),
     (lambda: Choice(name="twice", values=(1, 2, 1)), "choice twice: expected distinct values, got (1, 2, 1)"),
+    (lambda: Choice(name="again", values=(1,), unsearched=(2, 1)), "expected distinct values, got (1, 2, 1)"),
     (lambda: Choice(name="orphan", values=(1,), when=(2,)), "choice orphan: expected parent and when together"),
     (lambda: Choice(name="always", values=(1,), parent="x"), "choice always: expected parent and when together"),
     (lambda: TABNAS.parse(""), "architecture id: expected tabnas:…, got ''"),
@@ -169,6 +227,8 @@ BAD_INPUTS = [
     (lambda: TABNAS.architecture(layers=2, width_1=8), "architecture 'values': expected a value for width_2, got none"),
     (lambda: TABNAS.architecture(layers=2, width1=8), "did you mean 'width_1'?"),
     (lambda: TABNAS.architecture(layers=2, width_1=9), "choice width_1: expected one of [8, 16"),
+    (lambda: Widened().parse("widened:5-x-0"), "expected x or 0 to 4 for size, got '5'"),
+    (lambda: Widened(size=7), "choice size: expected one of [1, 2, 3, 10, 20], got 7"),
     (lambda: TABNAS.reference("tabnas-crito"), "did you mean 'tabnas-criteo'?"),
     (lambda: TABNAS.values(Architecture("bignas", (0,) * 5)), "expected one of space tabnas with 5 choices"),
     (lambda: TABNAS.neighbours(Architecture("tabnas", (0,) * 4)), "expected one of space tabnas with 5 choices"),
