@@ -32,7 +32,11 @@ def spaces(as_json: bool) -> None:
             {
                 "name": name,
                 "size": space.size,
-                "choices": [{"name": choice.name, "values": list(choice.values)} for choice in space.choices],
+                "index_count": space.index_count,
+                "choices": [
+                    {"name": choice.name, "values": list(choice.values), "unsearched": list(choice.unsearched)}
+                    for choice in space.choices
+                ],
                 "reference_networks": list(kind.references),
             }
         )
@@ -44,8 +48,9 @@ def spaces(as_json: bool) -> None:
             {
                 "space": row["name"],
                 "size": row["size"],
+                "as papers count": row["index_count"],
                 "choices": len(row["choices"]),
-                "reference networks": ", ".join(row["reference_networks"]),
+                "reference networks": "\n".join(row["reference_networks"]),
             }
             for row in rows
         ]

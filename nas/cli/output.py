@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+_GROUPED_BELOW = 10**12
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -49,13 +51,15 @@ def print_pairs(pairs: Mapping[str, Any]) -> None:
 
 
 def format_value(value: Any) -> str:
-    """A number as a person writes it: thousands grouped, four digits otherwise."""
+    """A number as a person writes it: thousands grouped, four digits otherwise, sizes of spaces with an exponent."""
     if value is None:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float) and not (value.is_integer() and abs(value) >= 1000):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    if isinstance(value, int) and abs(value) >= _GROUPED_BELOW:
+        return f"{value:.3g}"
     if isinstance(value, int | float):
         return f"{int(value):,}"
     return str(value)

@@ -107,7 +107,7 @@ def test_spaces(answer: Callable[..., Any], nas: Nas) -> None:
         assert {"name", "size", "choices", "reference_networks"} <= set(row)
     # TabNAS (Yang et al. 2022): 20 widths a layer, 2 to 4 layers.
     assert rows["tabnas"]["size"] == 20**2 + 20**3 + 20**4
-    assert rows["tabnas"]["choices"][0] == {"name": "layers", "values": [2, 3, 4]}
+    assert rows["tabnas"]["choices"][0] == {"name": "layers", "values": [2, 3, 4], "unsearched": []}
     assert "tabnas-higgs" in rows["tabnas"]["reference_networks"]
     assert {"bignas-min", "bignas-max", "efficientnet-b0"} <= set(rows["bignas"]["reference_networks"])
     _, out, _ = nas(["spaces"])
