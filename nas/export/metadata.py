@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from hardware_profiles.litert import read_model
+from hardware_profiles.litert import Model, model_name, read_model
 from hardware_profiles.read_tflite import IDENTIFIER
 from searchspaces.errors import InputError
 
@@ -63,7 +63,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
     Raises:
         InputError: no .tflite file, no such entry, or a damaged one.
     """
-    data, name = read_model(path), str(path)
+    found = find_metadata(path)
+    if found is None:
+        raise InputError(f"{path}: expected a PARETONAS metadata entry, found none; give a file of `nas export`.")
+    return found
+
+
+def find_metadata(model: Model) -> dict[str, Any] | None:
+    """The same of a path or bytes, None where there is no such entry."""
+    data, name = read_model(model), model_name(model)
     try:
         text = _entry(data, name)
     except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
@@ -71,9 +79,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise
         # The flatbuffer accessors follow offsets unchecked, so a damaged file fails in any of these ways.
         raise _damaged(name, str(error)) from error
-    if text is None:
-        raise InputError(f"{name}: expected a PARETONAS metadata entry, found none; give a file of `nas export`.")
-    return _from_json(text, name)
+    return None if text is None else _from_json(text, name)
 
 
 def _entry(data: bytes, name: str) -> bytes | None:

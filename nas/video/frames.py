@@ -40,7 +40,10 @@ class FrameSource(Protocol):
         ...
 
     def frames(self, numbers: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
-        """uint8 [H, W, 3] of the frames with these numbers (from 0, rising), or of all; every one of one size."""
+        """uint8 [H, W, 3] of the frames with these numbers (from 0, rising), or of all; every one of one size.
+
+        A number beyond the last frame ends it.
+        """
         ...
 
 
@@ -91,6 +94,8 @@ class FrameFolder:
     def frames(self, numbers: Iterable[int] | None = None) -> Iterator[NDArray[np.uint8]]:
         first: tuple[int, ...] | None = None
         for number in range(self.count()) if numbers is None else numbers:
+            if number >= self.count():
+                return
             file = self._files[number]
             frame = decode_picture(file, what=f"frame {str(file)!r}")
             first = first or frame.shape
