@@ -11,6 +11,7 @@ from nas.cli.profile import profile, targets
 from nas.cli.report import report
 from nas.cli.reproduce import reproduce
 from nas.cli.search import resume, search, status
+from nas.cli.stream import stream
 from nas.cli.train import export, train
 
 
@@ -31,6 +32,6 @@ def group() -> None:
 
 for _command in (
     *(spaces, sample, describe, targets, profile, plan, search, resume, status, report, train, export),
-    reproduce,
+    *(stream, reproduce),
 ):
     group.add_command(_command)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -90,7 +90,7 @@ class StreamingClassifier:
         scale, _ = self.signature.answer["quantization"]
         return np.log(np.maximum(answer, scale / 2 or _TINY))
 
-    def run(self, source: Source, *, stride: int | None = None) -> Iterator[NDArray[np.float32]]:
+    def run(self, source: Source, *, stride: int | None = None) -> Generator[NDArray[np.float32], None, None]:
         """Forget every frame, then feed a whole source; gives the probabilities [classes] after each frame fed.
 
         Args:

@@ -504,3 +504,72 @@ def test_keras_models_of_half_the_rate_are_averaged(logits: bool) -> None:
         temporal_ensemble(models, clips[:, :6], from_logits=logits)
     with pytest.raises(InputError, match=r"members: expected two or more networks that take turns, got 1"):
         temporal_ensemble(models[:1], clips, from_logits=logits)
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stream_path(mean_file: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "stream.tflite"
+    path.write_bytes(mean_file)
+    return path
+
+
+def test_the_command_answers_as_the_stream_goes(
+    nas: Callable[..., tuple[int, str, str]], stream_path: Path, tmp_path: Path, write_frames: Write
+) -> None:
+    folder = write_frames(tmp_path / "frames", CLIP)
+    status, out, err = nas(["stream", stream_path, folder, "--every", 4, "--top", 2])
+    assert status == 0, err
+    expected = softmax(expected_logits(CLIP))
+    lines = out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["frame 4", "frame 8", "frame 10"]
+    for line, number in zip(lines, (4, 8, 10), strict=True):
+        order = np.argsort(-expected[number - 1])[:2]
+        told = ", ".join(f"{LABELS[place]} {expected[number - 1][place]:.3f}" for place in order)
+        assert line == f"frame {number}: {told}"
+
+
+def test_the_command_gives_one_document(
+    answer: Callable[..., Any], stream_path: Path, tmp_path: Path, write_video: Write
+) -> None:
+    video = write_video(tmp_path / "a.mkv", CLIP)
+    found = answer("stream", stream_path, video, "--every", 3, "--stride", 2)
+    assert {name: found[name] for name in ("frame_shape", "labels", "states", "state_bytes", "frames")} == {
+        "frame_shape": [6, 8, 3],
+        "labels": LABELS,
+        "states": 2,
+        "state_bytes": 16,
+        "frames": 5,
+    }
+    assert [each["frame"] for each in found["answers"]] == [3, 5]
+    expected = softmax(expected_logits(CLIP[::2]))[-1]
+    best = found["answers"][-1]["top"]
+    assert len(best) == 3 and best[0]["class"] == LABELS[int(expected.argmax())]
+    assert best[0]["probability"] == pytest.approx(expected.max(), abs=1e-5)
+    assert answer("stream", stream_path, video, "--frames", 4)["frames"] == 4
+
+
+def test_the_command_reads_a_camera(
+    answer: Callable[..., Any], stream_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("cv2")
+    module.VideoCapture = FakeCapture  # type: ignore[attr-defined]
+    FakeCapture.opened = []
+    monkeypatch.setitem(sys.modules, "cv2", module)
+    monkeypatch.chdir(tmp_path)
+    found = answer("stream", stream_path, "0", "--frames", 2)
+    assert found["frames"] == 2 and FakeCapture.opened[0].released
+
+
+def test_the_command_refuses_in_words(
+    refused: Callable[..., str], stream_path: Path, tmp_path: Path, write_frames: Write
+) -> None:
+    large = write_frames(tmp_path / "large", np.repeat(CLIP, 2, axis=1))
+    refused(["stream", stream_path, large], "frame 1: expected 8 x 6 pixels", "got 8 x 12", "ask for it with resize")
+    refused(["stream", stream_path, tmp_path / "nowhere"], "expected a video file or a folder of frames, got nothing")
+    refused(["stream", tmp_path / "no.tflite", large], "no.tflite: expected a readable .tflite file")
+    (tmp_path / "text.mp4").write_text("no video")
+    refused(["stream", stream_path, tmp_path / "text.mp4"], "text.mp4': expected an mp4, mov, avi")
+    assert refused(["stream", stream_path, large, "--every", 0])
