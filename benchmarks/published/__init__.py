@@ -10,7 +10,7 @@ A file holds the system's name and where it was published, then tables of figure
     unit = "G"                             # k, M, G scale a count; kB, MB, MiB a size; others are only words
     source = "EfficientNet paper, table 2" # paper, README, section: in words
     confidence = "primary"                 # primary, secondary, computed or unconfirmed
-    check = "macs {}"                      # how ours is found (benchmarks/reproduce/checks.py); {} is the name below
+    check = "macs {}"                      # how ours is found (benchmarks/reproduce/checks); {} is the name below
     published = {efficientnet-b0 = 0.39}   # name = figure, with the digits that are printed
 
 `tolerance` ("4 %" or "±2") and the reason for it in `note` stand where the digits alone would be too strict. A figure

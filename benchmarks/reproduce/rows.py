@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from benchmarks.reproduce.checks import Networks, Value, run_check
+from benchmarks.reproduce.checks import run_check
 from benchmarks.reproduce.figures import Figure, System
+from benchmarks.reproduce.networks import Networks, Value
 from benchmarks.reproduce.tolerances import Tolerance, scaled
 from searchspaces.errors import InputError
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.reproduce.rows import DIFFERS, EQUAL, UNCONFIRMED, VERDICTS, WITHIN, Row
+from benchmarks.reproduce.tolerances import number_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,7 +54,7 @@ def counted(rows: Iterable[Row]) -> str:
 
 def _with_unit(value: Decimal | str, unit: str) -> str:
     """A figure as a person writes it: thousands grouped, its unit behind it."""
-    text = value if isinstance(value, str) else _number(value)
+    text = value if isinstance(value, str) else number_text(value)
     return f"{text} {unit}".rstrip()
 
 
@@ -132,8 +133,3 @@ def _print_indented(text: Text | Table, console: Console) -> None:
     from rich.padding import Padding
 
     console.print(Padding(text, (0, 0, 0, _INDENT), expand=False))
-
-
-def _number(value: Decimal) -> str:
-    exponent = value.as_tuple().exponent
-    return f"{value:,f}" if isinstance(exponent, int) and exponent <= 0 else str(value).lower().replace("+", "")

@@ -14,6 +14,7 @@ UNIT_SCALES: Final = {"k": 10**3, "M": 10**6, "G": 10**9, "kB": 10**3, "MB": 10*
 # Units in which a whole number is a count and leaves nothing open.
 _COUNTED: Final = ("", "bytes", "px")
 _STATED: Final = re.compile(r"(?P<sign>±)?(?P<amount>\d+(\.\d+)?)(?P<percent> %)?")
+_LONG: Final = 10**12
 # Half an order of magnitude: what a bare power of ten, such as 1e21, leaves open on either side.
 _HALF_DECADE: Final = Decimal(10).sqrt()
 
@@ -37,6 +38,14 @@ def scaled(value: float | Decimal, unit: str) -> Decimal:
     return exact / UNIT_SCALES[unit] if unit in UNIT_SCALES else exact
 
 
+def number_text(value: Decimal) -> str:
+    """A number as a person writes it: thousands grouped, and powers of ten where that would be long."""
+    if abs(value) >= _LONG:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"{value:,f}"
+
+
 def printed_tolerance(published: Decimal, unit: str) -> Tolerance:
     """What the printed digits leave open: half a unit of the last one; nothing where a count is printed in full."""
     digits, exponent = published.as_tuple().digits, published.as_tuple().exponent
@@ -47,7 +56,7 @@ def printed_tolerance(published: Decimal, unit: str) -> Tolerance:
     if exponent > 0 and digits == (1,):
         return Tolerance(low=published / _HALF_DECADE, high=published * _HALF_DECADE, text="power of ten")
     half = Decimal(5).scaleb(exponent - 1)
-    return Tolerance(low=published - half, high=published + half, text=f"±{half:,f}")
+    return Tolerance(low=published - half, high=published + half, text=f"±{number_text(half)}")
 
 
 def stated_tolerance(published: Decimal, text: str) -> Tolerance:
