@@ -33,7 +33,8 @@ def print_system(system: System, rows: Sequence[Row], console: Console) -> None:
 
     console.print(Rule(Text(system.title, style="bold"), align="left"))
     console.print(Text(system.paper))
-    widths = _widths(rows, console.width)
+    # Words may be long: numbers alone decide how wide the columns are, and what does not fit has columns of its own.
+    widths = _widths([row for row in rows if isinstance(row.ours, Decimal)], console.width)
     _print_lines([(_HEADER, Text("verdict"))], widths, console, style="dim")
     for (quantity, source, confidence, note), group in groupby(rows, _heading):
         console.print()
@@ -73,7 +74,7 @@ def _heading(row: Row) -> tuple[str, str, str, str]:
 
 
 def _widths(rows: Sequence[Row], window: int) -> tuple[int, ...]:
-    """Of the columns of all rows that have a figure of ours, so that they stand below each other."""
+    """Of the columns of these rows, those that have a figure of ours, so that they stand below each other."""
     cells = [cells for row in rows if (cells := _cells(row)) is not None]
     name, *rest = (max(len(row[column]) for row in (_HEADER, *cells)) for column in range(len(_HEADER)))
     name, left = min(name, _MOST_NAME), window - _INDENT - len(UNCONFIRMED)
@@ -105,7 +106,9 @@ def _print_group(rows: Sequence[Row], widths: Sequence[int], console: Console) -
         if (cells := _cells(row)) is not None
     ]
     if lines:
-        _print_lines(lines, widths, console)
+        own = _widths(rows, console.width)
+        fits = all(wanted <= given for wanted, given in zip(own, widths, strict=False))
+        _print_lines(lines, widths if fits else own, console)
     for verdict in VERDICTS:
         listed = [row.figure for row in rows if row.ours is None and row.verdict == verdict]
         if listed:

@@ -52,6 +52,14 @@ def test_columns_stand_below_each_other(nas: Nas, monkeypatch: pytest.MonkeyPatc
     assert "All" not in out.splitlines()[-1]
 
 
+def test_long_words_do_not_take_the_tolerance_from_numbers(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = nas(["reproduce", "--system", "multi-hardware"])
+    text = " ".join(out.split())
+    assert "mobilenet-multi-max 349.18 M 349.1764 M ±0.005 within" in text
+    assert "mobilenet-multi-max 224-112-56-28-14-14-7 224-112-56-28-14-14-7 equal" in text
+
+
 def test_an_unknown_system_is_answered_with_the_nearest(refused: Callable[..., str]) -> None:
     refused(["reproduce", "--system", "bignsa"], "system: expected one of", "did you mean 'bignas'")
     refused(["reproduce", "--system", "bignas", "--system", ""], "system: expected one of")

@@ -25,6 +25,6 @@ def relative_latency(networks: Networks, metric: str, network: str, reference: s
         {figure.quantity: float(figure.published) for figure in published if figure.name == name}
         for name in (network, reference)
     )
-    devices = found.keys() & known.keys()
+    devices = [device for device in found if device in known]
     ratios = relative_latencies({each: found[each] for each in devices}, {each: known[each] for each in devices})
     return _METRICS[metric](ratios)
