@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.batch_size import rows_at_once
 from models.batches import Batches
 from models.builder import build
 from models.fitting import TrainResult, fit, optimizer
@@ -54,7 +55,7 @@ def train(
         config,
         score="accuracy",
         validation=held_out,
-        validation_batch=min(_EVALUATION_BATCH, len(held_out[0])),
+        validation_batch=min(rows_at_once(spec.input_shape, most=_EVALUATION_BATCH), len(held_out[0])),
         start=start,
         time_limit_s=time_limit_s,
         on_epoch=on_epoch,

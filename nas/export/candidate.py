@@ -18,6 +18,7 @@ from nas.export.convert import Precision, convert
 from nas.export.metadata import embed_metadata
 from nas.export.parity import Bounds, Parity, compare, gate
 from nas.export.predict import predict_litert
+from nas.streaming.signature import is_stream, read_signature
 from nas.task import Split
 from searchspaces.errors import NoResultError
 from searchspaces.spec import NetworkSpec
@@ -41,12 +42,23 @@ class Candidate:
     def describe(self) -> dict[str, Any]:
         """What a card says of the file."""
         interpreter = open_interpreter(self.tflite)
+        source, sink, stream = interpreter.get_input_details()[0], interpreter.get_output_details()[0], None
+        if is_stream(interpreter):
+            signature = read_signature(interpreter, self.file)
+            source, sink = signature.frame, signature.answer
+            stream = {
+                "frame": signature.frame_name,
+                "answer": signature.kind,
+                "states": len(signature.states),
+                "state_bytes": signature.state_bytes,
+            }
         return {
             "file": self.file,
             "sha256": hashlib.sha256(self.tflite).hexdigest(),
             "size_bytes": len(self.tflite),
-            "input": _face(interpreter.get_input_details()[0]),
-            "output": _face(interpreter.get_output_details()[0]),
+            "input": _face(source),
+            "output": _face(sink),
+            "stream": stream,
             "ops": self.graph.op_counts,
             "graph_equal": self.graph_equal,
             "parity": self.parity.to_dict(),

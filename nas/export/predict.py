@@ -8,6 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hardware_profiles.litert import Model, model_name, open_interpreter
+from models.batch_size import rows_at_once
+from nas.quantization import dequantize, quantize
+from nas.streaming.classifier import StreamingClassifier
+from nas.streaming.signature import is_stream
 from searchspaces.errors import InputError, NoResultError
 
 _BATCH = 256
@@ -26,7 +30,8 @@ def predict_keras(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
             f"model: expected an input of shape {x.shape[1:]}, as the task's examples, got "
             f"{tuple(model.input_shape[1:])}; build it for this task."
         )
-    chunks = (x[start : start + _BATCH].astype(np.float32) for start in range(0, len(x), _BATCH))
+    size = rows_at_once(x.shape[1:], most=_BATCH)
+    chunks = (x[start : start + size].astype(np.float32) for start in range(0, len(x), size))
     found = np.concatenate([np.asarray(model.predict_on_batch(chunk), np.float32) for chunk in chunks])
     if not np.isfinite(found).all():
         raise NoResultError(
@@ -46,11 +51,15 @@ def predict_keras(model: Any, x: NDArray[Any]) -> NDArray[np.float32]:
 def predict_litert(tflite: Model, x: NDArray[Any], *, threads: int = 1) -> NDArray[np.float32]:
     """Probabilities [N, classes] of raw examples [N, …], run one by one; int8 is quantised and read back.
 
+    A streaming file is fed clips [N, T, H, W, C] frame by frame; what it says of a clip is its answer to the last.
+
     Raises:
         InputError: no TFLite file, damaged, or of another input shape.
         MissingError: no runtime is installed.
     """
     interpreter = open_interpreter(tflite, threads=threads)
+    if is_stream(interpreter):
+        return _predict_stream(StreamingClassifier(tflite, threads=threads), x)
     source, sink = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     if tuple(source["shape"]) != (1, *x.shape[1:]):
         raise InputError(
@@ -65,22 +74,17 @@ def predict_litert(tflite: Model, x: NDArray[Any], *, threads: int = 1) -> NDArr
     return found
 
 
-def quantize(values: NDArray[Any], details: dict[str, Any]) -> NDArray[Any]:
-    """Values as the tensor of these interpreter details holds them: ``round(x / scale) + zero_point``, clipped."""
-    scale, zero_point = details["quantization"]
-    dtype = np.dtype(details["dtype"])
-    if not scale:
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    return np.asarray(np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max), dtype)
-
-
-def dequantize(values: NDArray[Any], details: dict[str, Any]) -> NDArray[np.float32]:
-    """What a tensor of these interpreter details stands for: ``(q - zero_point) * scale``."""
-    scale, zero_point = details["quantization"]
-    if not scale:
-        return values.astype(np.float32)
-    return np.asarray((values.astype(np.float32) - zero_point) * scale, np.float32)
+def _predict_stream(stream: StreamingClassifier, x: NDArray[Any]) -> NDArray[np.float32]:
+    if x.shape[2:] != stream.frame_shape:
+        raise InputError(
+            f"{stream.name}: expected frames of shape {x.shape[2:]}, as the task's clips, got {stream.frame_shape}; "
+            "give the file of this task's network."
+        )
+    found = np.empty((len(x), stream.signature.classes), np.float32)
+    for row, clip in enumerate(x):
+        for answer in stream.run(clip, stride=1):
+            found[row] = answer
+    return found
 
 
 def top_class(probabilities: NDArray[np.float32]) -> NDArray[np.int64]:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from hardware_profiles.litert import Model, invoke_once, model_name, open_interpreter
 from nas.export.metadata import find_metadata
-from nas.export.predict import dequantize, quantize
 from nas.pictures import fit_pixels
+from nas.quantization import dequantize, quantize
 from nas.streaming.signature import StateTensors, read_signature
 from nas.streaming.sources import Source, frames_of, source_name
 from nas.video.sampling import Sampling
@@ -59,7 +59,7 @@ class StreamingClassifier:
     @property
     def state_bytes(self) -> int:
         """What is carried from frame to frame, whatever the length of the clip."""
-        return sum(state.size_bytes for state in self.signature.states)
+        return self.signature.state_bytes
 
     def reset(self) -> None:
         """Forget every frame: all states are zero, as at the start of a clip."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
 from searchspaces.errors import InputError
 
-FRAME: Final = "image"
-ANSWERS: Final = ("logits", "probabilities")
+Kind: TypeAlias = Literal["logits", "probabilities"]
+ANSWERS: Final[tuple[Kind, ...]] = ("logits", "probabilities")
 Details = Mapping[str, Any]
 
 
@@ -37,12 +37,18 @@ class StateTensors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamSignature:
-    """The tensors of one step; `kind` says what `answer` holds."""
+    """The tensors of one step; `frame_name` is the name of its frame, `kind` that of its answer and what it holds."""
 
+    frame_name: str
     frame: Details
     answer: Details
-    kind: Literal["logits", "probabilities"]
+    kind: Kind
     states: tuple[StateTensors, ...]
+
+    @property
+    def state_bytes(self) -> int:
+        """What is carried from frame to frame, whatever the length of the clip."""
+        return sum(state.size_bytes for state in self.states)
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -56,11 +62,17 @@ class StreamSignature:
         return int(np.prod(self.answer["shape"]))
 
 
+def is_stream(interpreter: Any) -> bool:
+    """Whether an opened file carries states: a signature with a name among both inputs and outputs."""
+    signatures = interpreter.get_signature_list().values()
+    return any(set(each["inputs"]) & set(each["outputs"]) for each in signatures)
+
+
 def read_signature(interpreter: Any, name: str) -> StreamSignature:
     """The streaming signature of an opened file; `name` begins errors.
 
-    Inputs are `image` [1, 1, H, W, C] and the states; outputs are `logits` or `probabilities` and every state again,
-    of the same name and shape.
+    A name among both inputs and outputs is a state, of one shape. The input beside the states is the frame,
+    [1, 1, H, W, C]; the output beside them is called `logits` or `probabilities`.
 
     Raises:
         InputError: the file has no such signature; says what is amiss.
@@ -74,20 +86,23 @@ def read_signature(interpreter: Any, name: str) -> StreamSignature:
     runner = interpreter.get_signature_runner(keys[0])
     sources, results = dict(runner.get_input_details()), dict(runner.get_output_details())
     del runner
-    frame = sources.pop(FRAME, None)
-    if frame is None or len(frame["shape"]) != 5 or list(frame["shape"][:2]) != [1, 1]:
-        found = f"{[int(side) for side in frame['shape']]}" if frame else f"the inputs {', '.join(sources) or 'none'}"
-        raise InputError(f"{name}: expected an input 'image' of shape [1, 1, H, W, C], found {found}; {_ADVICE}")
-    answers: list[Literal["logits", "probabilities"]] = [kind for kind in ANSWERS if kind in results]
-    if len(answers) != 1:
-        found = ", ".join(results) or "none"
-        raise InputError(f"{name}: expected one output named logits or probabilities, found {found}; {_ADVICE}")
-    answer = results.pop(answers[0])
-    odd = sorted(set(sources) ^ set(results))
-    if odd:
-        raise InputError(f"{name}: expected every state as input and as output, found {odd[0]!r} once; {_ADVICE}")
-    states = tuple(StateTensors(name=each, source=sources[each], result=results[each]) for each in sorted(sources))
-    signature = StreamSignature(frame=frame, answer=answer, kind=answers[0], states=states)
+    states = tuple(
+        StateTensors(name=each, source=sources.pop(each), result=results.pop(each))
+        for each in sorted(set(sources) & set(results))
+    )
+    if len(sources) != 1:
+        raise InputError(
+            f"{name}: expected one input beside the states, the frame, found {_listed(sources)}; every state has to "
+            f"come out under the name it goes in by: {_ADVICE}"
+        )
+    kind = next((kind for kind in ANSWERS if [kind] == list(results)), None)
+    if kind is None:
+        raise InputError(
+            f"{name}: expected one output beside the states, logits or probabilities, found {_listed(results)}; "
+            f"{_ADVICE}"
+        )
+    ((frame_name, frame),) = sources.items()
+    signature = StreamSignature(frame_name=frame_name, frame=frame, answer=results[kind], kind=kind, states=states)
     _check(signature, name)
     return signature
 
@@ -95,7 +110,14 @@ def read_signature(interpreter: Any, name: str) -> StreamSignature:
 _ADVICE: Final = "give the stream that `nas export` wrote."
 
 
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
 def _check(signature: StreamSignature, name: str) -> None:
+    shape = [int(side) for side in signature.frame["shape"]]
+    if len(shape) != 5 or shape[:2] != [1, 1]:
+        raise InputError(f"{name}: expected frames of shape [1, 1, H, W, C], found {shape}; {_ADVICE}")
     for state in signature.states:
         shapes = [[int(side) for side in each["shape"]] for each in (state.source, state.result)]
         if shapes[0] != shapes[1]:

@@ -1,9 +1,11 @@
-"""A made-up table of networks, and searches over it."""
+"""A made-up table of networks and searches over it; command lines; streams from TensorFlow's own converter."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import numpy as np
 import pytest
 import yaml
 
+from hardware_profiles.quiet import quiet_stderr
 from nas.cli import run
+from nas.export.convert import _quiet
+from nas.frameworks import load_keras
 from searchspaces.tabnas import TabNAS
 
 Config = dict[str, Any]
@@ -115,3 +120,48 @@ def answer(nas: Nas) -> Callable[..., Any]:
         return json.loads(out)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def convert_stream() -> Callable[..., bytes]:
+    """Makes a .tflite with a signature from a step function, by the converter's own way through a SavedModel."""
+
+    def convert(
+        step: Callable[..., dict[str, Any]],
+        states: dict[str, tuple[int, ...]],
+        *,
+        frame: tuple[int, ...] = (1, 1, 6, 8, 3),
+        calibration: np.ndarray | None = None,
+    ) -> bytes:
+        """`step` takes `image` and the states by name; with frames to calibrate on, the file is int8."""
+        assert load_keras().backend.backend() == "tensorflow"
+        import tensorflow as tf
+
+        shapes = {"image": frame, **states}
+        specs = {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in shapes.items()}
+        module = tf.Module()
+        module.step = tf.function(step)
+
+        def feed() -> Iterator[tuple[str, dict[str, Any]]]:
+            carried = {name: np.zeros(shape, np.float32) for name, shape in states.items()}
+            for pixels in calibration.astype(np.float32):
+                inputs = {"image": pixels.reshape(frame), **carried}
+                yield "serving_default", inputs
+                outputs = module.step(**inputs)
+                carried = {name: outputs[name].numpy() for name in states}
+
+        with tempfile.TemporaryDirectory() as folder, _quiet(), quiet_stderr():
+            # The converter's own calibrator opens TensorFlow's interpreter.
+            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
+            concrete = module.step.get_concrete_function(**specs)
+            tf.saved_model.save(module, folder, signatures={"serving_default": concrete})
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            if calibration is not None:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.representative_dataset = feed
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+                converter.inference_input_type = converter.inference_output_type = tf.int8
+            found: bytes = converter.convert()
+        return found
+
+    return convert

@@ -19,9 +19,10 @@ from nas.export.calibration import representative_rows
 from nas.export.card import labels_text, versions
 from nas.export.metadata import ENTRY, MAX_METADATA_BYTES, embed_metadata, read_metadata
 from nas.export.parity import DEFAULT_BOUNDS, Bounds, Parity, compare, gate
-from nas.export.predict import dequantize, predict_keras, predict_litert, quantize, top_class
+from nas.export.predict import predict_keras, predict_litert, top_class
 from nas.export.publish import check_out, publish, staging_folder, write_staged
 from nas.intervals import share_with_interval, wilson_interval
+from nas.quantization import dequantize, quantize
 from searchspaces.errors import InputError, NoResultError
 from searchspaces.tabnas import TabNAS
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-import tempfile
 import tracemalloc
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,65 +15,23 @@ import pytest
 
 from hardware_profiles.litert import open_interpreter
 from hardware_profiles.lower import lower
-from hardware_profiles.quiet import quiet_stderr
 from hardware_profiles.write_tflite import write_tflite
-from nas.export.convert import _quiet
 from nas.export.metadata import embed_metadata
-from nas.export.predict import dequantize, quantize
-from nas.frameworks import load_keras
+from nas.export.predict import predict_litert
+from nas.quantization import dequantize, quantize
 from nas.streaming.classifier import StreamingClassifier, softmax
 from nas.streaming.ensemble import TemporalEnsemble, temporal_ensemble
 from searchspaces.errors import InputError, MissingError
 from searchspaces.tabnas import TabNAS
 
 Write = Callable[..., Path]
+Convert = Callable[..., bytes]
 SHAPE = (6, 8, 3)
 LABELS = ["left", "right", "up", "down"]
 RNG = np.random.default_rng(0)
 WEIGHTS = RNG.normal(size=(3, 4)).astype(np.float32)
 CLIP = RNG.integers(0, 256, (10, *SHAPE), np.uint8)
 METADATA = {"class_names": LABELS, "preprocessing": {"kind": "video", "host": {}}}
-
-
-def convert_stream(
-    step: Callable[..., dict[str, Any]],
-    states: dict[str, tuple[int, ...]],
-    *,
-    int8: bool = False,
-    frame: tuple[int, ...] = (1, 1, *SHAPE),
-    image: str = "image",
-) -> bytes:
-    """A .tflite with a signature from TensorFlow's converter; int8 is calibrated by a run over CLIP."""
-    keras = load_keras()
-    assert keras.backend.backend() == "tensorflow"
-    import tensorflow as tf
-
-    specs = {image: tf.TensorSpec(frame, tf.float32, name=image)}
-    specs |= {name: tf.TensorSpec(shape, tf.float32, name=name) for name, shape in states.items()}
-    module = tf.Module()
-    module.step = tf.function(step)
-
-    def feed() -> Iterator[tuple[str, dict[str, Any]]]:
-        carried = {name: np.zeros(shape, np.float32) for name, shape in states.items()}
-        for pixels in CLIP.astype(np.float32):
-            inputs = {image: pixels[None, None], **carried}
-            yield "serving_default", inputs
-            outputs = module.step(**inputs)
-            carried = {name: outputs[name].numpy() for name in states}
-
-    with tempfile.TemporaryDirectory() as folder, _quiet(), quiet_stderr():
-        # The converter's own calibrator opens TensorFlow's interpreter.
-        warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated", category=UserWarning)
-        concrete = module.step.get_concrete_function(**specs)
-        tf.saved_model.save(module, folder, signatures={"serving_default": concrete})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        if int8:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = feed
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.int8
-        found: bytes = converter.convert()
-    return found
 
 
 def running_mean(image: Any, state_count: Any, state_sum: Any, scale: float = 4 / 255) -> dict[str, Any]:
@@ -96,7 +52,7 @@ MEAN_STATES = {"state_count": (1, 1), "state_sum": (1, 3)}
 
 
 @pytest.fixture(scope="module")
-def bare_file() -> bytes:
+def bare_file(convert_stream: Convert) -> bytes:
     """Without metadata."""
     return convert_stream(running_mean, MEAN_STATES)
 
@@ -107,12 +63,12 @@ def mean_file(bare_file: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def int8_file() -> bytes:
-    return embed_metadata(convert_stream(running_mean, MEAN_STATES, int8=True), METADATA)
+def int8_file(convert_stream: Convert) -> bytes:
+    return embed_metadata(convert_stream(running_mean, MEAN_STATES, calibration=CLIP), METADATA)
 
 
 @pytest.fixture(scope="module")
-def register_file() -> bytes:
+def register_file(convert_stream: Convert) -> bytes:
     """Hands states on unchanged, and answers with the frame before the last; probabilities, no metadata."""
 
     def step(image: Any, state_first: Any, state_second: Any) -> dict[str, Any]:
@@ -246,6 +202,19 @@ def test_float_frames_are_raw_pixel_values(mean_file: bytes) -> None:
     as_bytes = stream.update(CLIP[0])
     stream.reset()
     assert np.array_equal(stream.update(CLIP[0].astype(np.float32)), as_bytes)
+
+
+@pytest.mark.parametrize("name", ["mean_file", "int8_file", "register_file"])
+def test_an_export_is_checked_on_whole_clips(name: str, request: pytest.FixtureRequest) -> None:
+    """Each clip begins anew, and its last answer counts; the stride of the metadata is that of the clips already."""
+    data = request.getfixturevalue(name)
+    clips = np.stack([CLIP[:4], CLIP[3:7], CLIP[6:]])
+    found, stream = predict_litert(data, clips), StreamingClassifier(data)
+    for clip, answer in zip(clips, found, strict=True):
+        *_, last = stream.run(clip)
+        assert np.array_equal(answer, last)
+    with pytest.raises(InputError, match=r"expected frames of shape \(8, 6, 3\), as the task's clips, got \(6, 8, 3\)"):
+        predict_litert(data, clips.swapaxes(2, 3))
 
 
 # -- sources -----------------------------------------------------------------------------------------------------------
@@ -390,7 +359,7 @@ def test_stride_is_checked(stride: Any, mean_file: bytes) -> None:
 # -- other files -------------------------------------------------------------------------------------------------------
 
 
-def test_files_that_are_no_streams(tmp_path: Path) -> None:
+def test_files_that_are_no_streams(convert_stream: Convert, tmp_path: Path) -> None:
     space = TabNAS((5,), 3)
     plain = write_tflite(lower(space.network(space.parse("tabnas:0-1-2-x-x"))))
 
@@ -406,24 +375,20 @@ def test_files_that_are_no_streams(tmp_path: Path) -> None:
 
     cases = [
         (plain, r"expected a streaming network with a signature, found none; give the stream that `nas export` wrote"),
-        (with_names(answer="answer", state_sum="total"), r"expected one output named logits or probabilities, found"),
+        (with_names(answer="answer", state_sum="total"), r"one output beside the states, logits or .* found answer;"),
         (
             with_names(logits="answer", probabilities="answer", state_sum="total"),
-            r"expected one output named logits or",
+            r"one output beside the states, logits or probabilities, found logits, probabilities",
         ),
-        (with_names(logits="answer"), r"expected every state as input and as output, found 'state_sum' once"),
+        (with_names(logits="answer"), r"expected one input beside the states, the frame, found image, state_sum;"),
         (
             with_names(logits="answer", state_sum="answer"),
-            r"state 'state_sum' to come out as it goes in, found \[1, 3\]",
+            r"state 'state_sum' to come out as it goes in, found \[1, 3\] and \[1, 4\]",
         ),
         (with_names(logits="single", state_sum="total"), r"expected logits of 2 or more classes, found 1"),
         (
             convert_stream(running_mean, MEAN_STATES, frame=(1, 2, *SHAPE)),
-            r"expected an input 'image' of shape \[1, 1, H, W, C\], found \[1, 2, 6, 8, 3\]",
-        ),
-        (
-            convert_stream(lambda frame, **states: running_mean(frame, **states), MEAN_STATES, image="frame"),
-            r"expected an input 'image' of shape \[1, 1, H, W, C\], found the inputs frame, state_count, state_sum",
+            r"expected frames of shape \[1, 1, H, W, C\], found \[1, 2, 6, 8, 3\]",
         ),
     ]
     for data, message in cases:
