@@ -228,7 +228,9 @@ def _list(name: str, value: Any) -> list[Any]:
 def _input_shape(value: Any) -> list[int]:
     sides = value if isinstance(value, list) else [value]
     if not sides or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides):
-        raise InputError(f"space.input: expected sizes such as [32, 32, 3] or 54, got {value!r}; mend it.")
+        raise InputError(
+            f"space.input: expected sizes such as [32, 32, 3], [8, 64, 64, 3] for clips, or 54, got {value!r}; mend it."
+        )
     return sides
 
 

@@ -77,8 +77,10 @@ def named_network(name: str, input_shape: Shape | None = None, classes: int | No
 
 
 def parse_shape(text: str) -> Shape:
-    """A shape as written on the command line: ``32x32x3`` or ``54``."""
+    """A shape as written on the command line: ``32x32x3``, ``8x64x64x3`` (frames first) or ``54``."""
     parts = text.lower().split("x")
     if not all(part.isascii() and part.isdigit() and len(part) <= _SIDE_DIGITS and int(part) > 0 for part in parts):
-        raise InputError(f"--input: expected sizes such as 32x32x3 or 54, got {text!r}; separate them by x.")
+        raise InputError(
+            f"--input: expected sizes such as 32x32x3, 8x64x64x3 for clips, or 54, got {text!r}; separate them by x."
+        )
     return tuple(int(part) for part in parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final
 
@@ -69,7 +70,7 @@ def option_names(name: str) -> tuple[str, ...]:
 
 
 def typed_options(name: str, texts: Mapping[str, str]) -> dict[str, object]:
-    """Options that were given as text, whole numbers and truth values read where the task takes such."""
+    """Options that were given as text, numbers and truth values read where the task takes such."""
     parameters = inspect.signature(_reader(name)).parameters
     return {
         option: _typed(text, str(parameters[option].annotation)) if option in parameters else text
@@ -83,6 +84,9 @@ def _typed(text: str, annotation: str) -> object:
         return text.lower() == "true"
     if "int" in kinds and text.removeprefix("-").isdecimal():
         return int(text)
+    if "float" in kinds:
+        with suppress(ValueError):
+            return float(text)
     return text
 
 

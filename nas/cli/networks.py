@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from searchspaces.layers import Shape
     from searchspaces.spec import NetworkSpec
 
-input_option = click.option("--input", "input_text", help="Shape of one example: 32x32x3, or 54 features.")
+input_option = click.option(
+    "--input", "input_text", help="Shape of one example: 32x32x3, 8x64x64x3 for clips, or 54 features."
+)
 classes_option = click.option("--classes", type=click.IntRange(1), help="Number of outputs.")
 _SAMPLE_TRIES = 200
 

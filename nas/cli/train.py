@@ -32,7 +32,7 @@ WEIGHTS = "network.weights.h5"
     type=click.Path(path_type=Path),
     help="Folder of weights and record.",
 )
-@click.option("--input", "input_text", help="Shape the task is brought to, such as 32x32x3.")
+@click.option("--input", "input_text", help="Shape the task is brought to, such as 32x32x3, or 8x64x64x3 for clips.")
 @click.option("--epochs", default=30, show_default=True, type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1), help="Rows a step.")
 @click.option("--learning-rate", default=5e-3, show_default=True, type=float, help="The highest of its schedule.")

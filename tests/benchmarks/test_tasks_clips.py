@@ -157,6 +157,20 @@ def test_a_corrupt_video_is_named(tmp_path: Path, write_video: Write, write_fram
         tasks.create("clip-folder", path=root, frames=4)
 
 
+def test_options_of_the_command_line_are_typed() -> None:
+    texts = {"path": "8", "frames": "8", "stride": "2", "fps": "12.5", "flip": "true", "short": "loop", "nonsense": "1"}
+    assert tasks.typed_options("clip-folder", texts) == {
+        "path": "8",
+        "frames": 8,
+        "stride": 2,
+        "fps": 12.5,
+        "flip": True,
+        "short": "loop",
+        "nonsense": "1",
+    }
+    assert tasks.typed_options("clip-folder", {"fps": "fast", "frames": "1.5"}) == {"fps": "fast", "frames": "1.5"}
+
+
 # -- lists -------------------------------------------------------------------------------------------------------------
 
 

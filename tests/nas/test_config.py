@@ -181,5 +181,7 @@ def test_counts_are_whole(name: str, value: Any) -> None:
 
 @pytest.mark.parametrize("value", [[0, 4], [-1], [2.5], ["a"], [True], [], "4x4", None, {"a": 1}])
 def test_input_refuses(value: Any) -> None:
-    with pytest.raises(InputError, match=r"space.input: expected sizes such as \[32, 32, 3\] or 54, got"):
+    with pytest.raises(
+        InputError, match=r"space.input: expected sizes such as \[32, 32, 3\], \[8, 64, 64, 3\] for clips, or 54, got"
+    ):
         parse_config(FULL | {"space": {"name": "bignas", "input": value}})

@@ -232,7 +232,10 @@ BAD_SPECS = [
         "bn_epsilon of block c: expected a number above 0",
     ),
     (lambda: DenseBlock(name="d", units=2, dropout=-0.1), "dropout of block d: expected 0 to below 1, got -0.1"),
-    (lambda: parse_shape("32x32x"), "--input: expected sizes such as 32x32x3 or 54, got '32x32x'"),
+    (
+        lambda: parse_shape("32x32x"),
+        "--input: expected sizes such as 32x32x3, 8x64x64x3 for clips, or 54, got '32x32x'",
+    ),
     (lambda: parse_shape(""), "--input: expected sizes"),
     (lambda: parse_shape("9" * 5000), "--input: expected sizes"),
     (
