@@ -14,6 +14,7 @@ METHODS = ("measured", "compiled", "predicted")
 
 _TEXTS = ("metric", "unit", "target", "precision", "delegate", "runtime", "fingerprint")
 _NUMBERS = ("value", "low", "high", "spread")
+_INTERVAL = ("low", "high", "spread")
 _COUNTS = {"batch": 1, "threads": 1, "runs": 0, "warmup": 0, "passes": 1}
 _OPTIONAL = ("passes", "median", "note")
 
@@ -28,9 +29,10 @@ class Cost:
     """One cost of one network on one target.
 
     `low` and `high` bound the value: for a measured cost the smallest and largest pass minimum, for a predicted one
-    the error interval found on held-out rows. `spread` is (high - low) / value. `runs` were timed in each of `passes`;
-    a predicted cost has none. `median` is the median over all runs, which unlike the minimum carries the disturbance
-    by other work; `note` says what a reader has to know.
+    the error interval found on held-out rows. `spread` is (high - low) / value. All three are None for a prediction
+    that was never held against measurements. `runs` were timed in each of `passes`; a predicted cost has none.
+    `median` is the median over all runs, which unlike the minimum carries the disturbance by other work; `note` says
+    what a reader has to know.
 
     Raises:
         InputError: a field is missing its meaning: not finite, outside its interval, of an unknown method.
@@ -39,8 +41,8 @@ class Cost:
     metric: str
     value: float
     unit: str
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     method: str
     target: str
     batch: int
@@ -51,7 +53,7 @@ class Cost:
     fingerprint: str
     runs: int
     warmup: int
-    spread: float
+    spread: float | None
     at: str
     passes: int = 1
     median: float | None = None
@@ -67,6 +69,14 @@ class Cost:
         if self.method == "measured" and self.runs < 1:
             raise _wrong(self, "runs", "1 or more for a measured cost")
         _check_time(self)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Low and high; the value itself where no interval is known."""
+        return (
+            self.value if self.low is None else self.low,
+            self.value if self.high is None else self.high,
+        )
 
     @property
     def key(self) -> str:
@@ -141,13 +151,15 @@ def _check_texts(cost: Cost) -> None:
 
 
 def _check_numbers(cost: Cost) -> None:
-    names = _NUMBERS if cost.median is None else (*_NUMBERS, "median")
-    for name in names:
+    unknown = cost.method == "predicted" and all(getattr(cost, name) is None for name in _INTERVAL)
+    names = ["value"] if unknown else list(_NUMBERS)
+    for name in names if cost.median is None else [*names, "median"]:
         number = getattr(cost, name)
         if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number) or number < 0:
             raise _wrong(cost, name, "a finite number, 0 or more")
-    if not cost.low <= cost.value <= cost.high:
-        raise _wrong(cost, "value", f"a number from low to high ({cost.low} to {cost.high})")
+    low, high = cost.bounds
+    if not low <= cost.value <= high:
+        raise _wrong(cost, "value", f"a number from low to high ({low} to {high})")
 
 
 def _check_time(cost: Cost) -> None:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 
 from hardware_profiles.cost import METHODS, Cost
 from hardware_profiles.op_graph import Op, OpGraph
-from hardware_profiles.target import KINDS, Target
+from hardware_profiles.target import Target
+from hardware_profiles.target_file import KINDS
 from searchspaces.errors import InputError
 
 STRANGE_OP = "CUSTOM:NotAnOpOfAnyDevice"
@@ -41,23 +42,25 @@ def check_target(
     held_out: Sequence[HeldOut] = (),
     min_coverage: float = MIN_COVERAGE,
 ) -> None:
-    """Run every check; a predicted target needs `held_out` rows."""
+    """Run every check; a predicted target that says it was validated needs `held_out` rows."""
     check_description(target)
     check_refuses_strange_op(target, graphs[0])
     for graph in graphs:
         check_cost(target, graph, target.cost(graph))
     check_monotone(target, graphs)
-    if target.method == "predicted" or held_out:
+    if (target.method == "predicted" and target.validated) or held_out:
         check_coverage(target, held_out, min_coverage=min_coverage)
 
 
 def check_description(target: Target) -> None:
-    """The name, kind, method and precisions are words of the vocabulary."""
+    """The name, kind, method and precisions are words of the vocabulary; an unchecked prediction rules nothing out."""
     assert target.name and target.name == target.name.strip(), f"name {target.name!r} is not a word"
     assert target.kind in KINDS, f"{target.name}: kind {target.kind!r} is not one of {KINDS}"
     assert target.method in METHODS, f"{target.name}: method {target.method!r} is not one of {METHODS}"
     assert target.precisions, f"{target.name}: no precision"
-    assert target.method != "predicted" or target.validated, f"{target.name}: predicted, but not validated"
+    assert target.method != "predicted" or target.validated or not target.may_gate, (
+        f"{target.name}: predicted and not validated, yet it may rule architectures out"
+    )
 
 
 def check_refuses_strange_op(target: Target, graph: OpGraph) -> None:
@@ -80,7 +83,13 @@ def check_cost(target: Target, graph: OpGraph, cost: Cost) -> None:
     assert cost.target == target.name, f"{target.name}: cost of target {cost.target!r}"
     assert cost.method == target.method, f"{target.name}: {target.method}, but its cost is {cost.method}"
     assert cost.precision == graph.precision, f"{target.name}: {graph.precision} graph, {cost.precision} cost"
-    assert cost.low <= cost.value <= cost.high, f"{target.name}: {cost.value} outside {cost.low} to {cost.high}"
+    low, high = cost.bounds
+    assert low <= cost.value <= high, f"{target.name}: {cost.value} outside {low} to {high}"
+    unchecked = target.method == "predicted" and not target.validated
+    assert unchecked == (cost.low is None), (
+        f"{target.name}: an interval of {cost.low} to {cost.high}, where it is "
+        f"{'not ' if unchecked else ''}known how far the target is off"
+    )
     assert cost.value > 0, f"{target.name}: {cost.value} {cost.unit} for a network with {len(graph.ops)} ops"
     copy = Cost.from_dict(json.loads(json.dumps(cost.to_dict())))
     assert copy == cost, f"{target.name}: JSON changes the record {cost} to {copy}"
@@ -94,8 +103,9 @@ def check_monotone(target: Target, graphs: Sequence[OpGraph]) -> None:
         f"the graphs have {small.macs} to {large.macs} MACs; give two at least {MIN_MACS_RATIO}-fold apart"
     )
     cheap, dear = target.cost(small), target.cost(large)
-    assert dear.high >= cheap.low, (
-        f"{target.name}: {large.macs} MACs cost at most {dear.high} {dear.unit}, {small.macs} MACs at least {cheap.low}"
+    (at_least, _), (_, at_most) = cheap.bounds, dear.bounds
+    assert at_most >= at_least, (
+        f"{target.name}: {large.macs} MACs cost at most {at_most} {dear.unit}, {small.macs} MACs at least {at_least}"
     )
 
 
@@ -105,7 +115,8 @@ def check_coverage(target: Target, held_out: Sequence[HeldOut], *, min_coverage:
     inside = 0
     for row in held_out:
         cost = target.cost(row.graph)
-        inside += cost.low <= row.value <= cost.high
+        low, high = cost.bounds
+        inside += low <= row.value <= high
     share = inside / len(held_out)
     assert share >= min_coverage, (
         f"{target.name}: intervals hold {share:.0%} of {len(held_out)} rows, not {min_coverage:.0%}"

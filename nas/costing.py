@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,7 +11,7 @@ from hardware_profiles.memory import peak_activation_bytes, plan_arena
 from hardware_profiles.op_graph import OpGraph, Precision
 from hardware_profiles.target import Target
 from nas.constraints import Constraint
-from searchspaces.errors import unknown_name
+from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture, SearchSpace
 from searchspaces.spec import NetworkSpec
 
@@ -24,6 +24,22 @@ STATIC_METRICS: dict[str, Callable[[NetworkSpec, OpGraph], float]] = {
     "peak_activation_bytes": lambda spec, graph: peak_activation_bytes(graph),
     "arena_bytes": lambda spec, graph: plan_arena(graph).size_bytes,
 }
+
+
+def check_gates(constraints: Iterable[Constraint], targets: Mapping[str, Target]) -> None:
+    """Refuse a constraint on a target whose costs may not rule an architecture out.
+
+    Raises:
+        InputError: names the constraint and the target.
+    """
+    for constraint in constraints:
+        target = targets.get(constraint.metric.partition("@")[2])
+        if target is not None and not target.may_gate:
+            raise InputError(
+                f"constraint {constraint}: expected a target that was held against measurements, got {target.name}, "
+                f"which is {target.method} and was not; make {constraint.metric} an objective, which only orders "
+                "networks, or choose another target."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

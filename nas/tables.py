@@ -175,7 +175,8 @@ def _check_numbers(where: str, numbers: Sequence[Any], known: frozenset[int]) ->
 
 
 def _check_intervals(where: str, table: pd.DataFrame) -> None:
-    wrong = table[table["low"] > table["high"]]
+    # Where no interval is known the bounds are None, which pandas may keep as objects.
+    wrong = table[table["low"].astype(float) > table["high"].astype(float)]
     if len(wrong):
         row = wrong.iloc[0]
         raise InputError(

@@ -36,14 +36,15 @@ class Parts:
 
 def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
     """Space, task, costs and evaluator; every name and option is checked here, before anything runs."""
-    from nas.costing import NetworkCosts
+    from nas.costing import NetworkCosts, check_gates
     from nas.evaluators.train import prepared
 
     task = None if config.task is None else make_task(config)
     space = make_space(config, task)
     prepare: Callable[[Any], Any] = (lambda spec: spec) if task is None else (lambda spec: prepared(spec, task))
     precision: Any = config.precision
-    costs: CostSource = NetworkCosts(space, _targets(config), precision, prepare)
+    targets = _targets(config)
+    costs: CostSource = NetworkCosts(space, targets, precision, prepare)
     evaluator: Evaluator | None = None
     name, options = _split(config.evaluator)
     if name not in _EVALUATORS:
@@ -53,11 +54,14 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
 
         table = call_with_options("evaluator table", TableEvaluator, options, space)
         evaluator, costs = table, TableCosts(table, costs)
+        # A table's own columns may bear the name of a target of ours.
+        targets = {name: each for name, each in targets.items() if f"latency_ms@{name}" not in table.metrics}
     elif with_evaluator and task is not None:
         from nas.evaluators.train import TrainEvaluator
 
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
     _check_metrics(config, costs, evaluator)
+    check_gates(config.constraints, targets)
     make_controller(config, space)
     return Parts(space=space, task=task, costs=costs, evaluator=evaluator)
 

@@ -80,7 +80,7 @@ def sample(
     import numpy as np
 
     from nas.constraints import Constraint
-    from nas.costing import STATIC_METRICS, NetworkCosts
+    from nas.costing import STATIC_METRICS, NetworkCosts, check_gates
     from searchspaces.catalog import create_space, parse_shape
 
     made = create_space(space, parse_shape(input_text) if input_text else None, classes)
@@ -89,6 +89,7 @@ def sample(
     costs = NetworkCosts(made, targets, "float32", lambda spec: spec)
     metrics = tuple(dict.fromkeys(["params", "macs", *(constraint.metric for constraint in parsed)]))
     costs.check_names(metrics)
+    check_gates(parsed, targets)
     rng, looked_at = np.random.default_rng(seed), 0
     rows: list[dict[str, Any]] = []
     limit = max(2000, _SAMPLE_TRIES * count)

@@ -33,12 +33,20 @@ def targets(as_json: bool) -> None:
                 "precisions": list(target.precisions),
                 "runtime": target.runtime,
                 "validated": target.validated,
+                "may_gate": target.may_gate,
             }
         )
     if as_json:
         print_json(rows)
     else:
-        print_table([{**row, "precisions": ", ".join(row["precisions"])} for row in rows])
+        print_table([{**row, **_words(row)} for row in rows])
+
+
+def _words(row: dict[str, Any]) -> dict[str, str]:
+    """The cells of a target that are more than a word."""
+    found = ", ".join(f"{name} {value:g}" for name, value in (row["validated"] or {}).items())
+    unknown = "no" if row["method"] == "predicted" else "–"
+    return {"precisions": ", ".join(row["precisions"]), "validated": found or unknown}
 
 
 @click.command()
@@ -62,13 +70,15 @@ def profile(
     classes: int | None,
     as_json: bool,
 ) -> None:
-    """Measure NETWORK: a .tflite file, a reference name or an architecture id.
+    """Say what NETWORK (a .tflite file, a reference name or an architecture id) costs on a target.
 
     A network that is not a file gets seeded random weights: time does not depend on what it has learnt.
     """
     from hardware_profiles.target import load_target
 
     target = load_target(target_name)
+    if per_op and target.method != "measured":
+        raise InputError(f"--per-op: expected a measured target, got {target_name}; leave it out, or use host-cpu.")
     if network.endswith(".tflite") or Path(network).is_file():
         if input_text or classes:
             raise InputError("--input, --classes: a .tflite file has its own; leave them out.")
@@ -94,6 +104,7 @@ def _profile_network(
     classes: int | None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from hardware_profiles.lower import lower
+    from hardware_profiles.memory import plan_arena
     from hardware_profiles.write_tflite import write_tflite
     from searchspaces.catalog import named_network
 
@@ -101,6 +112,9 @@ def _profile_network(
     graph = lower(spec, precision="int8" if precision == "int8" else "float32")
     if refused := target.unsupported(graph):
         raise InputError(f"{network}: {target.name} refuses {', '.join(refused)}; choose another network or target.")
+    if target.method == "predicted":
+        cost = target.cost(graph, precision=precision, threads=threads, runs=runs)
+        return {**cost.to_dict(), "arena_bytes": plan_arena(graph).size_bytes}, []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.tflite"
         path.write_bytes(write_tflite(graph))

@@ -109,6 +109,30 @@ def test_a_predicted_cost_has_no_runs() -> None:
     assert make_cost(method="predicted", runs=0, warmup=0).runs == 0
 
 
+UNKNOWN: dict[str, Any] = {"low": None, "high": None, "spread": None}
+
+
+def test_a_prediction_never_held_against_measurements_has_no_interval() -> None:
+    cost = make_cost(method="predicted", runs=0, warmup=0, **UNKNOWN)
+    assert cost.bounds == (cost.value, cost.value)
+    assert Cost.from_dict(json.loads(json.dumps(cost.to_dict()))) == cost
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        (UNKNOWN, "low"),
+        ({"method": "compiled", **UNKNOWN}, "low"),
+        ({"method": "predicted", **UNKNOWN, "low": 1.9}, "high"),
+        ({"method": "predicted", "spread": None}, "spread"),
+        ({"method": "predicted", **UNKNOWN, "value": None}, "value"),
+    ],
+)
+def test_only_a_prediction_may_lack_its_interval_and_only_as_a_whole(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(InputError, match=f"cost {named}: expected a finite number"):
+        make_cost(**changes)
+
+
 def test_a_misspelt_field_is_answered_with_the_right_one() -> None:
     with pytest.raises(InputError, match="did you mean 'fingerprint'"):
         Cost.from_dict({**make_cost().to_dict(), "fingerprnt": "x"})

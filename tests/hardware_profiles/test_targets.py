@@ -9,8 +9,9 @@ import pytest
 
 from hardware_profiles import litert
 from hardware_profiles.cost import Cost, utc_now
+from hardware_profiles.host_target import HostTarget
 from hardware_profiles.op_graph import OpGraph
-from hardware_profiles.target import HostTarget, Target, list_targets, load_target
+from hardware_profiles.target import Target, list_targets, load_target
 from hardware_profiles.testing import HeldOut, check_target
 from searchspaces.errors import InputError, MissingError, unknown_name
 
@@ -195,6 +196,7 @@ class PredictedTarget(HostTarget):
 
     name, kind, method, precisions, runtime = "model", "npu", "predicted", ("float32",), "none"  # type: ignore[assignment]
     validated: Mapping[str, float] | None = {"rows": 2, "mape": 0.02}  # type: ignore[assignment]
+    may_gate = True  # type: ignore[assignment]
 
     def __init__(self, *, blind: bool = False, sign: int = 1, width: float = 0.1, **record: Any) -> None:
         self.blind, self.sign, self.width, self.record = blind, sign, width, record
@@ -206,13 +208,12 @@ class PredictedTarget(HostTarget):
         if self.unsupported(graph):
             raise unknown_name("op", self.unsupported(graph)[0], ["CONV_2D"])
         value = float(graph.macs) ** self.sign
-        fields: dict[str, Any] = {"target": "model", "method": "predicted", "precision": "float32", **self.record}
+        fields: dict[str, Any] = {"target": "model", "method": "predicted", "precision": "float32"}
+        fields |= {"low": value * (1 - self.width), "high": value * (1 + self.width), "spread": 0.0, **self.record}
         return Cost(
             metric="latency_ms",
             value=value,
             unit="ms",
-            low=value * (1 - self.width),
-            high=value * (1 + self.width),
             batch=1,
             threads=1,
             delegate="none",
@@ -220,7 +221,6 @@ class PredictedTarget(HostTarget):
             fingerprint="f",
             runs=0,
             warmup=0,
-            spread=0.0,
             at=utc_now(),
             **fields,
         )
@@ -244,11 +244,30 @@ def test_a_sound_predictor_passes_the_kit(conv_graph: ConvGraph) -> None:
         ({"target": "other"}, "cost of target 'other'"),
         ({"precision": "int8"}, "int8 cost"),
         ({"width": 0.01}, "intervals hold 0%"),
+        ({"low": None, "high": None, "spread": None}, "an interval of None to None, where it is known"),
     ],
 )
 def test_the_kit_finds_each_flaw(flaw: dict[str, Any], message: str, conv_graph: ConvGraph) -> None:
     with pytest.raises(AssertionError, match=message):
         check(PredictedTarget(**flaw), conv_graph)
+
+
+class UnvalidatedTarget(PredictedTarget):
+    """A predictor that nobody held against measurements, and says so."""
+
+    validated, may_gate = None, False  # type: ignore[assignment]
+
+
+def test_an_unvalidated_predictor_states_no_interval_and_gates_nothing(conv_graph: ConvGraph) -> None:
+    graphs = [conv_graph(4), conv_graph(64)]
+    unknown = {"low": None, "high": None, "spread": None}
+    check_target(UnvalidatedTarget(**unknown), graphs)
+    with pytest.raises(AssertionError, match="where it is not known how far the target is off"):
+        check_target(UnvalidatedTarget(), graphs)
+    bold = UnvalidatedTarget(**unknown)
+    bold.may_gate = True  # type: ignore[misc]
+    with pytest.raises(AssertionError, match="predicted and not validated, yet it may rule architectures out"):
+        check_target(bold, graphs)
 
 
 def test_the_kit_asks_for_what_it_needs(conv_graph: ConvGraph) -> None:

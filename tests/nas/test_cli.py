@@ -202,7 +202,19 @@ def test_targets(answer: Callable[..., Any], nas: Nas) -> None:
     assert rows["host-cpu"]["kind"] == "cpu"
     assert rows["host-cpu"]["method"] == "measured"
     assert {"float32", "int8"} <= set(rows["host-cpu"]["precisions"])
-    assert "host-cpu" in nas(["targets"])[1]
+    assert rows["host-cpu"]["may_gate"] is True
+    assert (rows["pixel1-cpu"]["method"], rows["pixel1-cpu"]["validated"]) == ("predicted", None)
+    assert rows["pixel1-cpu"]["may_gate"] is False
+    out = nas(["targets"])[1]
+    assert "host-cpu" in out and "predicted" in out
+
+
+def test_profile_on_a_predicted_target(answer: Callable[..., Any]) -> None:
+    cost = answer("profile", "proxylessnas-mobile", "--target", "pixel1-cpu")
+    assert set(cost) >= COST
+    assert (round(cost["value"], 1), cost["method"], cost["target"]) == (84.4, "predicted", "pixel1-cpu")
+    assert cost["low"] is cost["high"] is cost["spread"] is None
+    assert "never held against measurements" in cost["note"]
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])

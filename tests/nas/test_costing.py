@@ -9,9 +9,11 @@ import pytest
 from hardware_profiles.lower import lower
 from hardware_profiles.memory import plan_arena
 from hardware_profiles.op_graph import OpGraph
+from hardware_profiles.target import load_target
 from nas.constraints import Constraint
-from nas.costing import STATIC_METRICS, NetworkCosts
+from nas.costing import STATIC_METRICS, NetworkCosts, check_gates
 from searchspaces.errors import InputError
+from searchspaces.proxylessnas import ProxylessNAS
 from searchspaces.tabnas import TabNAS
 
 SPACE = TabNAS((4,), 3)
@@ -138,3 +140,23 @@ def test_unknown_names_are_refused(metric: str, words: str) -> None:
 
 def test_known_names_pass() -> None:
     costs(FakeTarget("phone", 1.0)).check_names([*STATIC_METRICS, "latency_ms@phone"])
+
+
+def test_a_table_of_choices_costs_its_space_and_says_why_it_refuses_others() -> None:
+    metric, named = "latency_ms@pixel1-cpu", {"pixel1-cpu": load_target("pixel1-cpu")}
+    for shape, classes, value in (((224, 224, 3), 1000, pytest.approx(84.42, abs=0.01)), ((96, 96, 3), 10, None)):
+        space = ProxylessNAS(shape, classes)
+        source = NetworkCosts(space, named, "float32", lambda spec: spec)
+        found = source.assess(space.reference("proxylessnas-mobile"), [metric], ())
+        assert found.metrics.get(metric) == value
+        assert (found.reason is None) == (value is not None)
+    assert found.reason == (
+        "a network other than those of space proxylessnas at 224x224x3 with 1000 classes on pixel1-cpu"
+    )
+
+
+def test_a_target_that_was_never_checked_gates_nothing() -> None:
+    named = {"pixel1-cpu": load_target("pixel1-cpu"), "host-cpu": load_target("host-cpu")}
+    check_gates(parsed("params <= 3e5", "latency_ms@host-cpu <= 3"), named)
+    with pytest.raises(InputError, match=r"latency_ms@pixel1-cpu <= 84: expected a target .* make .* an objective"):
+        check_gates(parsed("params <= 3e5", "latency_ms@pixel1-cpu <= 84"), named)

@@ -54,6 +54,10 @@ def test_metrics_are_the_other_columns() -> None:
     assert run().metrics == ("accuracy", "latency_ms")
 
 
+def test_intervals_may_be_unknown() -> None:
+    assert run(uncertainty=interval(low=[None], high=[None])).uncertainty["low"].isna().all()
+
+
 def test_objectives_may_be_absent_while_nothing_is_complete() -> None:
     table = trials(state=["RUNNING", "INFEASIBLE", "PROPOSED"]).drop(columns=["accuracy", "latency_ms"])
     assert run(trials=table).metrics == ()
