@@ -11,31 +11,33 @@ from searchspaces.space import Value
 Layer: TypeAlias = Mapping[str, Value]
 Group: TypeAlias = tuple[int, *tuple[Layer, ...]]
 
+_MOST_LAYERS = 4
+
 
 def _separable(kernel: int) -> Layer:
     """An inverted bottleneck without expansion."""
-    return {"kind": "ibn", "kernel": kernel}
+    return {"layer": "ibn", "kernel": kernel}
 
 
 def _ibn(kernel: int, expansion: int) -> Layer:
-    return {"kind": "ibn", "kernel": kernel, "expansion": expansion}
+    return {"layer": "ibn", "kernel": kernel, "expansion": expansion}
 
 
 def _fused(kernel: int, expansion: int) -> Layer:
-    return {"kind": "fused", "kernel": kernel, "expansion": expansion}
+    return {"layer": "fused", "kernel": kernel, "expansion": expansion}
 
 
 def _tucker(kernel: int, input_ratio: float, output_ratio: float) -> Layer:
-    return {"kind": "tucker", "kernel": kernel, "input_ratio": input_ratio, "output_ratio": output_ratio}
+    return {"layer": "tucker", "kernel": kernel, "input_ratio": input_ratio, "output_ratio": output_ratio}
 
 
 def _backbone(stem: int, *groups: Group) -> dict[str, Value]:
     values: dict[str, Value] = {"stem": stem}
     for number, (width, *layers) in enumerate(groups, start=1):
         values[f"width_{number}"] = width
-        values[f"depth_{number}"] = len(layers)
-        for layer, choices in enumerate(layers, start=1):
-            values.update({f"{name}_{number}_{layer}": value for name, value in choices.items()})
+        skips: list[Layer] = [{"layer": "skip"}] * (_MOST_LAYERS - len(layers))
+        for place, choices in enumerate([*layers, *skips], start=1):
+            values.update({f"{name}_{number}_{place}": value for name, value in choices.items()})
     return values
 
 

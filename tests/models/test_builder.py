@@ -149,7 +149,7 @@ def test_a_layer_without_a_maker_is_refused_by_name():
 
 
 def test_a_detector_lays_its_rows_out_by_map_line_place_and_anchor():
-    space = create_space("mobiledet-tdb", (64, 96, 3), 2, **{f"depth_{group}": 1 for group in range(2, 7)})
+    space = create_space("mobiledet-tdb", (64, 96, 3), 2, width=0.25)
     spec = space.network(space.sample(np.random.default_rng(0), 1)[0])
     model = build(spec)
     maps = {name: model.get_layer(f"head_{name}_predict").output for name in ("boxes_1", "boxes_2", "scores_2")}

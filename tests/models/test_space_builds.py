@@ -20,8 +20,9 @@ TOOLS = {"lower": lower, "convert": convert, "read_tflite": read_tflite}
 
 # Pinned to few layers, which keeps a conversion short.
 SHALLOW = {f"depth_{number}": 2 for number in range(2, 7)} | {"depth_1": 1, "depth_7": 1}
-FLAT = {f"depth_{number}": 1 for number in range(2, 7)} | {"width_5": 48, "width_6": 80, "width_7": 96}
 SKIPS = {f"layer_{group}_{layer}": "skip" for group in range(1, 6) for layer in range(2, 5)}
+FLAT = {f"layer_{group}_{layer}": "skip" for group in range(2, 7) for layer in range(2, 5)}
+FLAT |= {"width_5": 48, "width_6": 80, "width_7": 96}
 FEW_LAYERS = SKIPS | {"layer_2_2": "bottleneck", "layer_5_3": "bottleneck"}
 CASES = [
     ("bignas", (33, 31, 3), 10, SHALLOW),
@@ -29,8 +30,8 @@ CASES = [
     ("mobiledet-ibn", (64, 64, 3), 3, FLAT),
     ("mobiledet-ibn", (33, 50, 1), 1, FLAT | {"activation": "relu6", "se_ratio": 0.0}),
     ("mobiledet-fused", (64, 40, 3), 2, FLAT),
-    ("mobiledet-tdb", (64, 64, 3), 3, FLAT | {"depth_3": 2}),
-    ("mobiledet-tdb", (17, 20, 3), 2, FLAT | {"head": "none"}),
+    ("mobiledet-tdb", (64, 64, 3), 3, FLAT | {"layer_3_2": "tucker"}),
+    ("mobiledet-tdb", (17, 20, 3), 2, FLAT | {"head": "none", "stem_stride": 2}),
     ("mobilenet-v3", (33, 31, 3), 10, FEW_LAYERS | {"separable": "convolution"}),
     ("mobilenet-v3", (12, 9, 1), 2, FEW_LAYERS | {"expansion_5_3": 1, "se_5_3": 0.25}),
     ("multi-hardware", (40, 24, 3), 10, FEW_LAYERS | {"features_norm": "batch_norm"}),

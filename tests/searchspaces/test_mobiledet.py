@@ -13,7 +13,7 @@ from searchspaces.blocks import ExtraMap, FusedMBConv, MBConv, SSDLiteHead, Tuck
 from searchspaces.catalog import create_space, named_network
 from searchspaces.detection import anchors_per_location, feature_maps
 from searchspaces.errors import InputError
-from searchspaces.mobiledet import round8
+from searchspaces.widths import scale_filters
 
 NETS = ("cpu", "dsp", "edgetpu", "gpu")
 
@@ -104,8 +104,8 @@ def test_activations_and_squeeze_excite_are_the_cpu_networks_alone():
         assert {block.se_filters > 0 for block in blocks} == {net == "cpu"}
         assert {block.bn_epsilon for block in blocks} == {0.01}
     first, second = blocks_of("cpu")[:2]
-    assert (first.expanded_filters, first.se_filters) == (0, round8(0.25 * 16))
-    assert (second.expanded_filters, second.se_filters) == (8 * 4, round8(0.25 * 32))
+    assert (first.expanded_filters, first.se_filters) == (0, 8)
+    assert (second.expanded_filters, second.se_filters) == (8 * 4, 8)
 
 
 def blocks_of(net):
@@ -130,20 +130,34 @@ def test_layers_of_the_edgetpu_network_one_by_one():
     assert [block.stride for block in blocks if block.name.endswith("_1")] == [1, 2, 2, 2, 1, 2, 1]
 
 
-@pytest.mark.parametrize(("width", "rounded"), [(1, 8), (11.9, 8), (12, 16), (20, 24), (100, 104), (60, 64), (36, 40)])
-def test_widths_round_to_multiples_of_8_halves_up(width, rounded):
-    assert round8(width) == rounded
-
-
 def test_width_options_hold_every_released_width():
-    widths = {choice.name: choice.values for choice in create_space("mobiledet-ibn").choices if "width" in choice.name}
-    assert widths["width_1"] == (8, 16, 24, 32)
-    assert widths["width_3"] == (24, 32, 40, 48, 64, 72, 96)
-    assert widths["width_4"] == widths["width_5"] == (48, 64, 72, 96, 120, 128, 144, 192)
-    assert widths["width_6"] == (80, 104, 120, 128, 160, 200, 240, 320)
-    assert widths["width_7"] == (96, 120, 144, 192, 240, 288, 384)
-    tdb = {choice.name: choice.values for choice in create_space("mobiledet-tdb").choices}
-    assert tdb["width_1"] == (16, 24, 32)
+    choices = {choice.name: choice for choice in create_space("mobiledet-ibn").choices}
+    assert choices["width_1"].values == (8, 16, 24, 32)
+    assert choices["width_3"].values == (24, 32, 40, 48, 64, 72, 96)
+    assert choices["width_4"].values == choices["width_5"].values == (48, 64, 72, 96, 120, 144, 192)
+    assert choices["width_6"].values == (80, 104, 120, 160, 200, 240, 320)
+    assert choices["width_7"].values == (96, 120, 144, 192, 240, 288, 384)
+
+
+def test_widths_of_tucker_bottlenecks_are_distinct():
+    tdb = {choice.name: choice for choice in create_space("mobiledet-tdb").choices}
+    assert tdb["width_1"].values == (16, 24, 32)
+    for name in ("stem", *(f"width_{group}" for group in range(1, 8))):
+        for width in tdb[name].every_value:
+            assert scale_filters(width, 0.25) < scale_filters(width, 0.75)
+
+
+def test_the_gpu_networks_widths_are_multiples_of_32():
+    values = create_space("mobiledet-tdb").references["mobiledet-gpu"].values
+    widths = [values[f"width_{group}"] for group in range(2, 8)]
+    assert all(width % 32 == 0 for width in widths)
+    unsearched = {choice.name: choice.unsearched for choice in create_space("mobiledet-tdb").choices}
+    assert {name for name, given in unsearched.items() if "width_" in name and given} == {
+        "width_4",
+        "width_5",
+        "width_6",
+    }
+    assert widths[2:5] == [128, 128, 128]
 
 
 def test_sizes_of_the_spaces():
@@ -155,20 +169,30 @@ def test_sizes_of_the_spaces():
         ("fused", 2 + fused, ibn + fused, 4),
         ("tdb", 2 + fused + tucker, ibn + fused + tucker, 3),
     ):
-        group = sum(later**depth for depth in (1, 2, 3, 4))
-        widths = prod((6, first_widths, 6, 7, 8, 8, 8, 7))
+        group = later * (1 + later) ** 3
+        widths = prod((6, first_widths, 6, 7, 7, 7, 7, 7))
         assert create_space(f"mobiledet-{name}").size == widths * first * group**5 * later
 
 
 @pytest.mark.parametrize("name", ["mobiledet-ibn", "mobiledet-fused", "mobiledet-tdb"])
-def test_layers_that_a_depth_leaves_out_have_no_choices(name):
+def test_skipped_layers_have_no_choices(name):
     space = create_space(name, (64, 64, 3), 3)
     for architecture in space.sample(np.random.default_rng(0), 20):
         values = space.values(architecture)
-        for group in range(2, 7):
-            for layer in range(1, 5):
-                chosen = [v for key, v in values.items() if key.endswith(f"_{group}_{layer}") and v is not None]
-                assert bool(chosen) == (layer <= values[f"depth_{group}"])
+        blocks = {block.name for block in space.network(architecture).blocks}
+        for place in (f"{group}_{layer}" for group in range(2, 7) for layer in range(2, 5)):
+            chosen = [value for key, value in values.items() if key.endswith(f"_{place}") and value is not None]
+            is_skipped = values[f"layer_{place}"] == "skip"
+            assert (len(chosen) == 1) == is_skipped == (f"group{place}" not in blocks)
+
+
+def test_a_narrower_network_rounds_every_width_to_8():
+    space = create_space("mobiledet-tdb", width=0.25)
+    spec = space.network(space.architecture(**{**space.references["mobiledet-gpu"].values, "width": 0.25}))
+    assert spec.output_shapes == named_network("mobiledet-gpu").spec.output_shapes
+    filters = [block.filters for block in spec.blocks if isinstance(block, FusedMBConv | TuckerConv | ExtraMap)]
+    assert set(filters) == {8, 16, 32, 64, 128}
+    assert [block.filters for block in spec.blocks if isinstance(block, ExtraMap)] == [128, 64, 64, 32]
 
 
 @pytest.mark.parametrize(
@@ -200,13 +224,23 @@ def test_rows_run_over_maps_then_locations_then_anchors():
     assert [nodes[node.inputs[0]].shape for node in rows] == [(6, 4, 12), (3, 2, 24), (2, 1, 24), (1, 1, 24)]
 
 
-def test_a_space_takes_other_styles_by_pins():
-    space = create_space("mobiledet-tdb", (64, 64, 3), 3, activation="hard_silu", se_ratio=0.25)
-    spec = space.network(space.sample(np.random.default_rng(0), 1)[0])
-    assert all(block.se_filters for block in spec.blocks if isinstance(block, MBConv | FusedMBConv))
-    assert any(isinstance(block, SSDLiteHead) for block in spec.blocks)
-    assert create_space("mobiledet-ibn").pins == {"head": "ssdlite", "activation": "hard_silu", "se_ratio": 0.25}
-    assert create_space("mobiledet-fused").pins == {"head": "ssdlite", "activation": "relu6", "se_ratio": 0.0}
+@pytest.mark.parametrize(
+    ("input_shape", "maps"),
+    [((64, 64, 3), ((8, 8), (4, 4), (2, 2), (1, 1))), ((64, 96, 3), ((4, 6), (2, 3), (1, 2), (1, 1)))],
+)
+def test_small_images_keep_the_resolution_of_the_stem(input_shape, maps):
+    space = create_space("mobiledet-fused", input_shape, 3)
+    assert feature_maps(space.network(space.sample(np.random.default_rng(0), 1)[0])) == maps
+
+
+def test_styles_can_be_pinned_and_are_not_drawn():
+    pinned = create_space("mobiledet-tdb", (64, 64, 3), 3, activation="hard_silu", se_ratio=0.25)
+    for space, has_se in ((pinned, True), (create_space("mobiledet-tdb"), False)):
+        for architecture in space.sample(np.random.default_rng(0), 5):
+            blocks = space.network(architecture).blocks
+            gated = [block.se_filters > 0 for block in blocks if isinstance(block, MBConv | FusedMBConv)]
+            assert all(gated) if has_se else not any(gated)
+            assert isinstance(blocks[-1], SSDLiteHead)
 
 
 @pytest.mark.parametrize(
@@ -214,14 +248,14 @@ def test_a_space_takes_other_styles_by_pins():
     [
         (
             lambda: create_space("mobiledet-tdb", (54,), 3),
-            "input of space mobiledet-tdb: expected an image such as 320x320x3, got (54,); use space tabnas for",
+            "input of space mobiledet-tdb: expected an image such as 32x32x3, got (54,); use space tabnas for tables.",
         ),
         (
             lambda: feature_maps(named_network("mobiledet-dsp-backbone").spec),
             "expected a detector with an SSDLite head, got outputs C1, C2, C3, C4, C5; take one such as mobiledet-cpu.",
         ),
         (lambda: create_space("mobiledet-ibn", head="fpn"), "choice head: expected one of ['ssdlite', 'none']"),
-        (lambda: create_space("mobiledet-ibn", kind_2_1="fused"), "option of space mobiledet-ibn: expected one of"),
+        (lambda: create_space("mobiledet-ibn", layer_2_1="fused"), "option of space mobiledet-ibn: expected one of"),
         (lambda: named_network("mobiledet-tpu"), "did you mean"),
     ],
 )

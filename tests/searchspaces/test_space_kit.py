@@ -38,7 +38,7 @@ def check_lowering(spec: NetworkSpec) -> None:
         ("bignas", (224, 160, 3), 100, {"width": 0.5}),
         ("bignas", None, 7, {"resolution": 224, "kernel_3": 5}),
         ("mobiledet-ibn", None, None, {}),
-        ("mobiledet-ibn", (33, 50, 1), 2, {"se_ratio": 0.0, "depth_3": 2}),
+        ("mobiledet-ibn", (33, 50, 1), 2, {"se_ratio": 0.0, "layer_3_2": "skip"}),
         ("mobiledet-fused", (64, 64, 3), 20, {}),
         ("mobiledet-fused", (96, 96, 1), 1, {"head": "none"}),
         ("mobiledet-tdb", (64, 64, 3), 3, {}),
