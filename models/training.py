@@ -15,6 +15,7 @@ from models.batches import Batches
 from models.builder import build
 from models.fitting import TrainResult, fit, optimizer
 from models.train_config import TrainConfig
+from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
 _EVALUATION_BATCH = 512
@@ -45,8 +46,16 @@ def train(
         time_limit_s: stop after this long, at the end of a batch.
         on_epoch: called with the epoch's number and figures; a False ends the training.
         checkpoint: folder in which an interrupted training goes on where its last epoch ended.
+
+    Raises:
+        InputError: the network has several outputs.
     """
     start = time.monotonic()
+    if len(spec.output_shapes) != 1:
+        raise InputError(
+            f"network {spec.name}: expected one output to train a classifier, got {', '.join(spec.output_shapes)}; "
+            "detectors learn from detection tasks."
+        )
     model = compiled(spec.without_softmax(), config, rows=len(training[0]), seed=seed)
     held_out = (validation[0].astype(np.float32), validation[1])
     return fit(

@@ -19,6 +19,7 @@ from models.optimizer import FlatAdamW
 from models.train_config import TrainConfig
 from models.training import train, with_probabilities
 from searchspaces.blocks import ConvBlock, DenseBlock, PoolBlock, SoftmaxBlock
+from searchspaces.catalog import named_network
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 from searchspaces.tabnas import TabNAS
@@ -388,3 +389,10 @@ def test_a_loss_that_is_no_number_ends_it(spec: NetworkSpec) -> None:
 def test_the_caller_can_end_it(spec: NetworkSpec) -> None:
     result = trained(spec, on_epoch=lambda epoch, figures: epoch < 2)
     assert (result.stopped, result.epochs) == ("caller", 2)
+
+
+def test_detectors_are_no_classifiers() -> None:
+    spec = named_network("mobiledet-cpu", (64, 64, 3), 3).spec
+    pictures = np.zeros((4, 64, 64, 3), dtype=np.float32), np.zeros(4, dtype=np.int64)
+    with pytest.raises(InputError, match=r"expected one output to train a classifier, got boxes, scores; detectors"):
+        train(spec, pictures, pictures, CONFIG)
