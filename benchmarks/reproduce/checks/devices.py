@@ -9,11 +9,20 @@ from typing import Final
 from benchmarks.reproduce.figures import load_system
 from benchmarks.reproduce.networks import Networks
 from hardware_profiles.multi_hardware import average_case, relative_latencies, worst_case
-from searchspaces.errors import unknown_name
+from hardware_profiles.target import load_target
+from searchspaces.errors import InputError, unknown_name
 
 _METRICS: Final[Mapping[str, Callable[[Mapping[str, float]], float]]] = MappingProxyType(
     {"average": average_case, "worst": worst_case}
 )
+
+
+def latency(networks: Networks, target: str, network: str) -> float:
+    """Milliseconds on a target that predicts them."""
+    device = load_target(target)
+    if device.method != "predicted":
+        raise InputError(f"target {target}: expected one that predicts, got a {device.method} one; time varies there.")
+    return device.cost(networks.graph(networks.spec(network))).value
 
 
 def relative_latency(networks: Networks, metric: str, network: str, reference: str) -> float:
