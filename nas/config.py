@@ -16,7 +16,7 @@ from searchspaces.errors import InputError, unknown_name
 
 _SECTIONS = ("space", "task", "evaluator", "controller", "budget", "engine")
 _KEYS = (*_SECTIONS, "objectives", "constraints", "precision", "seed")
-_PATH_KEYS = (("task", "path"), ("evaluator", "path"))
+_PATH_KEYS = (("task", "path"), ("task", "images"), ("evaluator", "path"))
 # What may change when a run is continued: how long and where, not what.
 _CHANGEABLE = ("budget", "engine")
 

@@ -156,6 +156,10 @@ class TaskDescription(Protocol):
         """JSON: source, rows per split, seed, sha256 of the data used."""
         ...
 
+    def split(self, part: Part) -> Any:
+        """The examples of one part. A search reads train and validation; test is read once, at the end."""
+        ...
+
 
 class Task(TaskDescription, Protocol):
     """A classification task: three disjoint splits of examples, each of one class."""

@@ -8,8 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 UNITS = {"ms": "ms", "us": "µs", "s": "s", "bytes": "B", "mj": "mJ", "mw": "mW"}
-NAMES = {"macs": "multiply-adds", "params": "parameters", "size": "file size", "peak_ram": "peak memory"}
-SHARES = ("accuracy", "top1", "top5", "recall", "precision", "f1", "auc")
+NAMES = {
+    "macs": "multiply-adds",
+    "params": "parameters",
+    "size": "file size",
+    "peak_ram": "peak memory",
+    "map": "mAP",
+    "map_50": "mAP at IoU 0.5",
+}
+SHARES = ("accuracy", "top1", "top5", "recall", "precision", "f1", "auc", "map", "map_50", "map_75")
 TEXT_LIMIT = 160
 
 

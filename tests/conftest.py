@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from nas.evaluators.train import prepared
+from nas.task import TaskDescription
+from searchspaces.blocks import ConvBlock, SSDLiteHead
+from searchspaces.spec import NetworkSpec
+
 # FFmpeg's encoder for a kind of file, and the pixels it takes.
 ENCODERS = {
     ".avi": ("ffv1", "bgr0"),
@@ -59,3 +64,20 @@ def write_frames() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def tiny_detector() -> Callable[..., NetworkSpec]:
+    """Makes detectors of five layers on two maps, small enough to learn digits on a canvas in seconds."""
+
+    def make(task: TaskDescription, *, filters: int = 16) -> NetworkSpec:
+        layers = (("c1", 1, 2), ("c2", 2, 2), ("c3", 4, 2), ("c4", 4, 1), ("c5", 4, 2))
+        blocks = [
+            ConvBlock(name=name, filters=times * filters, kernel=3, stride=stride, activation="relu6")
+            for name, times, stride in layers
+        ]
+        head = SSDLiteHead(maps=("c4", "c5"), anchors=(3, 6), classes=len(task.class_names))
+        spec = NetworkSpec(name="tiny-detector", input_shape=tuple(task.input_shape), blocks=(*blocks, head))
+        return prepared(spec, task)
+
+    return make

@@ -14,8 +14,9 @@ from searchspaces.spec import NetworkSpec
 
 BOXES: Final = "boxes"
 SCORES: Final = "scores"
-# A class is then seen with probability 0.01 at first, so that the many anchors of background do not drown the rest
-# (Lin et al. 2017, §4.1).
+# A class is then seen with probability 0.01 at first, and background with 0.99, so that the many anchors of background
+# do not drown the rest (Lin et al. 2017, §4.1). The released configurations begin with -4.6 for background too, which
+# takes the first few hundred steps to unlearn: nothing in 400,000 of them, but a good part of a short training.
 CLASS_BIAS: Final = -4.6
 
 
@@ -60,7 +61,10 @@ def head_nodes(spec: NetworkSpec, output: str) -> list[Node]:
 
 
 def set_class_bias(model: Any, spec: NetworkSpec) -> None:
-    """Start the class predictors of a fresh model where hardly any class is seen."""
+    """Start the class predictors of a fresh model where hardly any class is seen but background."""
+    outputs = spec.output_shapes[SCORES][-1]
     for node in head_nodes(spec, SCORES):
-        layer = model.get_layer(node.name)
-        layer.bias.assign(np.full(layer.bias.shape, CLASS_BIAS, np.float32))
+        bias = model.get_layer(node.name).bias
+        start = np.full((bias.shape[0] // outputs, outputs), CLASS_BIAS, np.float32)
+        start[:, 0] = -CLASS_BIAS
+        bias.assign(start.reshape(-1))

@@ -70,6 +70,11 @@ def mean_ap(truth: Annotations, found: Sequence[Detections], image: tuple[int, i
     )
 
 
+def check_tools() -> None:
+    """Raise MissingError unless pycocotools is installed: before hours of training, not after."""
+    _tools()
+
+
 def _tools() -> tuple[Any, Any]:
     try:
         return importlib.import_module("pycocotools.coco"), importlib.import_module("pycocotools.cocoeval")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nas.options import call_with_options
 from searchspaces.errors import InputError, unknown_name
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from nas.config import SearchConfig
     from nas.controllers.base import Controller
     from nas.costing import CostSource
+    from nas.detection_task import DetectionTask
     from nas.engines.base import Engine
     from nas.evaluators.base import Evaluator
     from nas.run_folder import RunFolder
     from nas.search import Search
     from nas.task import Task
     from searchspaces.space import SearchSpace
+
+    AnyTask: TypeAlias = Task | DetectionTask
 
 _EVALUATORS = ("train", "table")
 _ENGINES = ("serial", "ray")
@@ -29,7 +32,7 @@ class Parts:
     """What a configuration names, made."""
 
     space: SearchSpace
-    task: Task | None
+    task: AnyTask | None
     costs: CostSource
     evaluator: Evaluator | None
 
@@ -60,13 +63,13 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
         from nas.evaluators.train import TrainEvaluator
 
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
-    _check_metrics(config, costs, evaluator)
+    _check_metrics(config, costs, task)
     check_gates(config.constraints, targets)
     make_controller(config, space)
     return Parts(space=space, task=task, costs=costs, evaluator=evaluator)
 
 
-def make_task(config: SearchConfig, *, with_test: bool = False) -> Task:
+def make_task(config: SearchConfig, *, with_test: bool = False) -> AnyTask:
     """The task of a configuration; without its test rows unless they are asked for."""
     from benchmarks.tasks import create
 
@@ -79,7 +82,7 @@ def make_task(config: SearchConfig, *, with_test: bool = False) -> Task:
     return task if with_test else task.without_test()  # type: ignore[no-any-return]
 
 
-def make_space(config: SearchConfig, task: Task | None) -> SearchSpace:
+def make_space(config: SearchConfig, task: AnyTask | None) -> SearchSpace:
     """The space, with the input and classes of the configuration or else of the task."""
     from searchspaces.catalog import SPACES, create_space
 
@@ -163,13 +166,21 @@ def cost_metrics(config: SearchConfig, evaluator: Evaluator | None) -> tuple[str
     return tuple(dict.fromkeys(named))
 
 
-def _check_metrics(config: SearchConfig, costs: CostSource, evaluator: Evaluator | None) -> None:
-    found = ("accuracy",) if config.evaluator["name"] == "train" else ()
+def _check_metrics(config: SearchConfig, costs: CostSource, task: AnyTask | None) -> None:
+    from nas.metrics import TRAINED, trained_metrics
+
+    found = trained_metrics(task) if task is not None and config.evaluator["name"] == "train" else ()
     for constraint in config.constraints:
         if constraint.metric in found:
             raise InputError(
                 f"constraint {constraint}: {constraint.metric} is known only after training, so it cannot be checked "
                 "before; make it an objective."
+            )
+    for metric in config.metrics:
+        if task is not None and found and metric in TRAINED and metric not in found:
+            raise InputError(
+                f"{metric}: training on task {task.name} finds {' and '.join(found)}; write for example maximize "
+                f"{found[0]}."
             )
     costs.check_names([metric for metric in config.metrics if metric not in found])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nas.config import SearchConfig
+    from nas.task import Task
     from searchspaces.spec import NetworkSpec
 
 RECORD = "network.json"
@@ -50,10 +51,12 @@ def train(
     as_json: bool,
 ) -> None:
     """Train NETWORK (a reference name or an architecture id) on a task. The same command goes on after a stop."""
+    from benchmarks.tasks import typed_options
     from nas.cli.networks import parsed_input
     from nas.config import parse_config
 
-    name, options = _task_options(task_text)
+    name, texts = _task_options(task_text)
+    options = typed_options(name, texts)
     shape = parsed_input(input_text)
     space_name = network.partition(":")[0] if ":" in network else _space_of(network)
     config = parse_config(
@@ -119,7 +122,7 @@ def train_network(network: str, config: SearchConfig, out: Path) -> dict[str, An
     record = {
         **identity,
         "spec": spec.to_dict(),
-        "validation_accuracy": result.metrics["accuracy"],
+        **{f"validation_{name}": result.metrics[name] for name in evaluator.metrics},
         "epochs": result.epochs,
         "stopped": result.stopped,
         "seconds": result.seconds,
@@ -138,6 +141,7 @@ def export_network(
     from nas.config import parse_config
     from nas.export.convert import PRECISIONS
     from nas.export.export import export as write
+    from nas.metrics import is_detection
     from nas.run_folder import CONFIG
     from searchspaces.errors import unknown_name
 
@@ -153,12 +157,14 @@ def export_network(
     record = _read_json(folder / RECORD, ("architecture", "config", "spec"))
     config = parse_config(record["config"])
     task = make_task(config, with_test=True)
+    if is_detection(task):
+        raise InputError(f"task {task.name}: export of detectors is on its way; export a classifier.")
     spec, model = _trained(folder, record)
     same = [cost for cost in promised if cost.get("precision") == precision]
     result = write(
         model,
         spec,
-        task,
+        cast("Task", task),
         precision=precision,
         out=out,
         seed=config.seed,

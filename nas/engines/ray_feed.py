@@ -13,6 +13,7 @@ from ray.tune import Callback
 from ray.tune.search import Searcher
 
 from nas.engines.base import Progress
+from nas.metrics import TRAINED
 from nas.search import Search
 from nas.trial import Outcome, Trial
 
@@ -101,7 +102,7 @@ def _outcome(last: Mapping[str, Any], error: bool, search: Search) -> Outcome | 
         return Outcome(state="FAILED", reason="the trial's process died, again and again", seconds=_seconds(last))
     if search.out_of_time():
         return None
-    metrics = {"accuracy": float(last["accuracy"])} if "accuracy" in last else {}
+    metrics = {name: float(last[name]) for name in TRAINED if name in last}
     if not metrics:
         return Outcome(state="FAILED", reason="ended without a result", seconds=_seconds(last))
     return Outcome(

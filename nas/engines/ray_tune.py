@@ -46,7 +46,8 @@ class RayEngine:
         gpus_per_trial: graphics processors a trial holds.
         retries: how often a trial is started again after its process or node died.
         batch: proposals a cheap evaluator gets at once; those run in the driver.
-        scheduler: early stopping, as ``{name: asha, metric: accuracy, grace_epochs: 1, reduction: 3}``.
+        scheduler: early stopping, as ``{name: asha, metric: accuracy, grace_epochs: 1, reduction: 3}``;
+            without a metric it goes by the evaluator's first.
         storage: a folder or URL all nodes can write, for Tune's own files; by default the run folder.
     """
 
@@ -161,7 +162,8 @@ class RayEngine:
     def _asha(self, evaluator: Evaluator) -> Any:
         if not self._scheduler:
             return None
-        options = {key: value for key, value in self._scheduler.items() if key != "name"}
+        options = {"metric": evaluator.metrics[0], **self._scheduler}
+        del options["name"]
         return call_with_options("engine ray: scheduler asha", _make_asha, options)
 
 
@@ -213,7 +215,7 @@ def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
     tune.report({"epoch": outcome.details.get("epochs", 0) + 1, "outcome": json.dumps(asdict(outcome))})
 
 
-def _make_asha(*, metric: str = "accuracy", grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
+def _make_asha(*, metric: str, grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
     from ray.tune.schedulers import ASHAScheduler
 
     return ASHAScheduler(

@@ -1,4 +1,4 @@
-"""Training as evaluation: the accuracy on validation rows that the weights never saw."""
+"""Training as evaluation: accuracy, or mean average precision, on validation examples that the weights never saw."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.train_config import TrainConfig
+from nas.detection_task import DetectionSplit, DetectionTask
 from nas.evaluators.base import Report, Request, keep_going
 from nas.frameworks import load_keras
 from nas.intervals import wilson_interval
-from nas.task import Task
+from nas.metrics import is_detection, trained_metrics
+from nas.task import Split, Task, TaskDescription
 from nas.trial import Outcome
 from searchspaces.errors import InputError
 from searchspaces.space import SearchSpace
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from models.fitting import TrainResult
 
 
-def prepared(spec: NetworkSpec, task: Task) -> NetworkSpec:
+def prepared(spec: NetworkSpec, task: TaskDescription) -> NetworkSpec:
     """The network as the task wants it: with its preprocessing inside, where it has any."""
     preprocessing = task.preprocessing
     if preprocessing.scale is None or preprocessing.offset is None:
@@ -41,16 +43,18 @@ class TrainEvaluator:
         batch_size: rows a step.
         learning_rate: the highest of its cosine schedule.
         weight_decay: decoupled, on matrices and kernels.
-        patience: stop when so many epochs brought no better accuracy; 0 never does.
+        patience: stop when so many epochs brought no better metric; 0 never does.
+
+    Raises:
+        MissingError: a detection task, and no tool that finds its metric.
     """
 
     cheap = False
-    metrics = ("accuracy",)
 
     def __init__(
         self,
         space: SearchSpace,
-        task: Task,
+        task: Task | DetectionTask,
         *,
         epochs: int = 10,
         batch_size: int = 32,
@@ -59,6 +63,11 @@ class TrainEvaluator:
         patience: int = 0,
     ) -> None:
         self._space, self._task = space, task
+        self.metrics = trained_metrics(task)
+        if is_detection(task):
+            from models.detection.mean_ap import check_tools
+
+            check_tools()
         self._config = TrainConfig(
             epochs=epochs,
             batch_size=batch_size,
@@ -80,27 +89,36 @@ class TrainEvaluator:
         report: Report = keep_going,
         checkpoint: Path | None = None,
     ) -> TrainResult:
-        """Train one prepared network; the result holds the Keras model, ending in logits."""
+        """Train one prepared network; the result holds the Keras model, a classifier's ending in logits."""
         load_keras()
-        from models.training import train
-
-        training, validation = self._task.split("train"), self._task.split("validation")
 
         def on_epoch(epoch: int, figures: Mapping[str, float]) -> bool:
-            return report(epoch, {"accuracy": figures["val_accuracy"], "loss": figures["loss"]})
+            return report(epoch, {"loss": figures["loss"], **{name: figures[f"val_{name}"] for name in self.metrics}})
 
-        return train(
-            spec,
-            (training.x, training.y),
-            (validation.x, validation.y),
-            self._config,
-            seed=seed,
-            shift=self._task.augmentation.shift,
-            flip=self._task.augmentation.flip,
-            time_limit_s=time_limit_s,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-        )
+        shared: dict[str, Any] = {
+            "seed": seed,
+            "time_limit_s": time_limit_s,
+            "on_epoch": on_epoch,
+            "checkpoint": checkpoint,
+            **asdict(self._task.augmentation),
+        }
+        match self._task.split("train"), self._task.split("validation"):
+            case Split() as training, Split() as validation:
+                from models.training import train
+
+                return train(spec, (training.x, training.y), (validation.x, validation.y), self._config, **shared)
+            case DetectionSplit() as pictures, DetectionSplit() as unseen:
+                from models.detection.training import train_detector
+
+                return train_detector(
+                    spec,
+                    (pictures.x, pictures.annotations),
+                    (unseen.x, unseen.annotations),
+                    self._config,
+                    classes=len(self._task.class_names),
+                    **shared,
+                )
+        raise InputError(f"task {self._task.name}: expected splits of one kind, got several; mend the task.")
 
     def _train(self, request: Request) -> Outcome:
         start = time.monotonic()
@@ -122,22 +140,27 @@ class TrainEvaluator:
             return _failed(f"{type(error).__name__}: {text}", start)
         finally:
             keras.backend.clear_session()
-        if result.stopped in ("nan", "time limit") or not math.isfinite(result.metrics["accuracy"]):
+        metrics = {name: result.metrics[name] for name in self.metrics if name in result.metrics}
+        if result.stopped in ("nan", "time limit") or not all(map(math.isfinite, metrics.values())):
             reason = "loss is not a number" if result.stopped == "nan" else f"over {request.time_limit_s:g} s"
             return _failed(reason, start)
-        low, high = wilson_interval(result.metrics["accuracy"], len(self._task.split("validation")))
         return Outcome(
             state="COMPLETE",
-            metrics={"accuracy": result.metrics["accuracy"]},
+            metrics=metrics,
             seconds=time.monotonic() - start,
             details={
                 "epochs": result.epochs,
                 "stopped": result.stopped,
                 "train": asdict(self._config),
-                "intervals": {"accuracy": [low, high]},
+                "intervals": self._intervals(metrics),
                 "history": {name: [round(value, 6) for value in values] for name, values in result.history.items()},
             },
         )
+
+    def _intervals(self, metrics: Mapping[str, float]) -> dict[str, list[float]]:
+        """Of accuracy, which is a share of examples; mean average precision is none."""
+        examples = len(self._task.split("validation"))
+        return {name: list(wilson_interval(value, examples)) for name, value in metrics.items() if name == "accuracy"}
 
 
 def _refusals(keras: Any) -> tuple[type[Exception], ...]:
