@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
 from hardware_profiles.op_graph import Op, OpGraph
@@ -211,4 +212,11 @@ def _aligned(offset: int, alignment: int) -> int:
 
 def _live_bytes(spans: Sequence[_Span], ops: int) -> list[int]:
     """Bytes held while each op runs."""
-    return [sum(span.size_bytes for span in spans if span.first <= number <= span.last) for number in range(ops)]
+    change = [0] * (ops + 1)
+    for span in spans:
+        # What is held before the first op or after the last one is held in none of them.
+        first, end = max(0, span.first), min(ops, span.last + 1)
+        if first < end:
+            change[first] += span.size_bytes
+            change[end] -= span.size_bytes
+    return list(accumulate(change[:-1]))

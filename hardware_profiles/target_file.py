@@ -34,7 +34,7 @@ from searchspaces.errors import InputError, unknown_name
 SUFFIX = ".toml"
 KINDS = ("cpu", "gpu", "dsp", "edgetpu", "npu")
 
-_ALL_BUILTIN = "all builtin"
+ALL_BUILTIN = "all builtin"
 _TEXTS = ("name", "kind", "method", "runner", "runtime", "description")
 _KEYS = (*_TEXTS, "precisions", "threads", "supported_ops")
 _TABLES = ("measurement", "coefficients", "validated")
@@ -129,7 +129,7 @@ def read_target_file(source: Traversable, runners: tuple[str, ...]) -> TargetFil
         precisions=_names(source, "precisions", data["precisions"]),
         threads=_threads(source, data["threads"]),
         supported_ops=None
-        if data["supported_ops"] == _ALL_BUILTIN
+        if data["supported_ops"] == ALL_BUILTIN
         else frozenset(_names(source, "supported_ops", data["supported_ops"])),
         measurement=_numbers(source, "measurement", data.get("measurement", {}), _MEASUREMENT),
         coefficients=data.get("coefficients", {}),
@@ -144,7 +144,7 @@ def _bad_key(source: Traversable, key: str, expected: str, given: object) -> Inp
 
 def _names(source: Traversable, key: str, given: object) -> tuple[str, ...]:
     if not isinstance(given, list) or not given or not all(isinstance(name, str) and name for name in given):
-        expected = "a list of names" if key != "supported_ops" else f"a list of TFLite ops, or {_ALL_BUILTIN!r}"
+        expected = "a list of names" if key != "supported_ops" else f"a list of TFLite ops, or {ALL_BUILTIN!r}"
         raise _bad_key(source, key, expected, given)
     return tuple(given)
 

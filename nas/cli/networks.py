@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,13 +130,16 @@ def describe(network: str, input_text: str | None, classes: int | None, as_json:
         print_json(data)
         return
     ops = ", ".join(f"{count} {kind}" for kind, count in data.pop("ops").items())
-    print_pairs({**{name: _text(value) for name, value in data.items()}, "ops": ops})
+    portability = _portability_text(data.pop("portability"))
+    print_pairs({**{name: _text(value) for name, value in data.items()}, "ops": ops, **portability})
 
 
 def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph) -> dict[str, Any]:
     """The record that `nas describe` prints."""
     from hardware_profiles.memory import peak_activation_bytes, plan_arena
+    from hardware_profiles.portability import audit, is_portable
 
+    findings = audit(graph)
     return {
         "name": name,
         "id": architecture,
@@ -149,6 +153,10 @@ def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph)
         "peak_activation_bytes": peak_activation_bytes(graph),
         "arena_bytes": plan_arena(graph).size_bytes,
         "ops": graph.op_counts,
+        "portability": {
+            "portable": is_portable(findings),
+            **{kind: [asdict(finding) for finding in found] for kind, found in findings.items()},
+        },
     }
 
 
@@ -164,6 +172,17 @@ def _targets(metrics: Any) -> dict[str, Any]:
 
     names = {metric.partition("@")[2] for metric in metrics if "@" in metric}
     return {name: load_target(name) for name in sorted(names)}
+
+
+def _portability_text(portability: dict[str, Any]) -> dict[str, str]:
+    """Whether the network is portable, and a line for each kind of device that something speaks against."""
+    portable = portability.pop("portable")
+    lines = {
+        f"on {kind}": "; ".join(f"{finding['count']} {finding['what']}: {finding['reason']}" for finding in found)
+        for kind, found in portability.items()
+        if found
+    }
+    return {"portable": f"yes: {', '.join(portability)}" if portable else "no", **lines}
 
 
 def _text(value: Any) -> str:

@@ -162,6 +162,7 @@ def test_describe_a_network_by_its_id(answer: Callable[..., Any]) -> None:
         "peak_activation_bytes": found["peak_activation_bytes"],
         "arena_bytes": found["arena_bytes"],
         "ops": {"FULLY_CONNECTED": 3, "SOFTMAX": 1},
+        "portability": {"portable": True, "cpu": [], "gpu": [], "dsp": [], "edgetpu": []},
     }
     assert 4 * (32 + 32) <= found["peak_activation_bytes"] <= found["arena_bytes"]
 
@@ -188,7 +189,20 @@ def test_describe_a_reference_network(
 def test_describe_for_people(nas: Nas) -> None:
     status, out, err = nas(["describe", *TINY])
     assert (status, err) == (0, "")
-    assert "1,315" in out and "3 FULLY_CONNECTED" in out
+    assert "1,315" in out and "3 FULLY_CONNECTED" in out and "yes: cpu, gpu, dsp, edgetpu" in out
+
+
+def test_describe_says_what_speaks_against_a_network_on_which_device(answer: Callable[..., Any], nas: Nas) -> None:
+    found = answer("describe", "mobilenet-v3-large")["portability"]
+    assert (found["portable"], found["cpu"]) == (False, [])
+    assert found["edgetpu"][0] == {
+        "what": "HARD_SWISH",
+        "count": 21,
+        "reason": "not on the list of the Coral Edge TPU compiler",
+    }
+    assert answer("describe", "mobilenet-multi-avg")["portability"]["portable"] is True
+    _, out, _ = nas(["describe", "mobilenet-v3-large"])
+    assert "21 HARD_SWISH: not on the list" in out and "8 squeeze-excite" in out
 
 
 # -- targets, profile --------------------------------------------------------------------------------------------------

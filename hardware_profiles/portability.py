@@ -1,0 +1,114 @@
+"""Whether one network suits every kind of device: its operators against the declared op set of each.
+
+A device may refuse an operator, or take it and run it badly; both are said, and a network is portable where nothing is
+(Chu et al., CVPR workshops 2021). The sets stand in `op_sets.toml`. They are declarations: a runtime's version and the
+limits of single operators decide in the end.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from math import prod
+
+from hardware_profiles.op_graph import Op, OpGraph
+from hardware_profiles.target_file import ALL_BUILTIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What speaks against a network on one kind of device: an operator or pattern, how often it is there, and why."""
+
+    what: str
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpSet:
+    """What one kind of device takes; `ops` None stands for every built-in op.
+
+    `max_rank` bounds the dimensions of what is computed (weights have their own), None leaves them open. Where
+    `leading_ones` is false, a tensor's first sides of 1 do not count.
+    """
+
+    title: str
+    ops: frozenset[str] | None
+    max_rank: int | None = None
+    leading_ones: bool = True
+    avoid: tuple[str, ...] = ()
+
+    def refusal(self, graph: OpGraph, op: Op) -> str | None:
+        """Why the device cannot run an op; None where it can."""
+        if self.ops is None:
+            return f"no op of {self.title}" if op.kind.startswith(_CUSTOM) else None
+        if op.kind not in self.ops:
+            return f"not on the list of {self.title}"
+        if self.max_rank is None:
+            return None
+        tensors = (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0)
+        rank = max((self._rank(tensor.shape) for tensor in tensors if not tensor.constant), default=0)
+        return f"{self.title} takes tensors of {self.max_rank} dimensions at most" if rank > self.max_rank else None
+
+    def _rank(self, shape: tuple[int, ...]) -> int:
+        ones = 0 if self.leading_ones else next((at for at, side in enumerate(shape) if side != 1), len(shape))
+        return len(shape) - ones
+
+
+@cache
+def op_sets() -> Mapping[str, OpSet]:
+    """The declared sets by kind of device: cpu, gpu, dsp, edgetpu."""
+    text = resources.files("hardware_profiles").joinpath("op_sets.toml").read_text(encoding="utf-8")
+    return {
+        kind: OpSet(
+            title=data["title"],
+            ops=None if data["ops"] == ALL_BUILTIN else frozenset(data["ops"]),
+            max_rank=data.get("max_rank"),
+            leading_ones=data.get("leading_ones", True),
+            avoid=tuple(data.get("avoid", ())),
+        )
+        for kind, data in tomllib.loads(text).items()
+    }
+
+
+def audit(graph: OpGraph) -> dict[str, tuple[Finding, ...]]:
+    """For every kind of device what speaks against a network there; nothing where it is welcome."""
+    patterns = {name: count(graph) for name, (count, _) in _PATTERNS.items()}
+    return {kind: tuple(_findings(graph, op_set, patterns)) for kind, op_set in op_sets().items()}
+
+
+def is_portable(findings: Mapping[str, tuple[Finding, ...]]) -> bool:
+    """Whether nothing speaks against a network on any kind of device."""
+    return not any(findings.values())
+
+
+def _findings(graph: OpGraph, op_set: OpSet, patterns: Mapping[str, int]) -> Iterator[Finding]:
+    refused = ((op.kind, op_set.refusal(graph, op)) for op in graph.ops)
+    for (kind, reason), count in Counter((kind, reason) for kind, reason in refused if reason is not None).items():
+        yield Finding(what=kind, count=count, reason=str(reason))
+    for name in op_set.avoid:
+        if patterns[name]:
+            yield Finding(what=name, count=patterns[name], reason=_PATTERNS[name][1])
+
+
+def _squeeze_excites(graph: OpGraph) -> int:
+    """Products of a map and a computed gate of one position."""
+
+    def is_gated(op: Op) -> bool:
+        if op.kind != "MUL":
+            return False
+        left, right = (graph.tensors[index] for index in op.inputs)
+        small, large = sorted((left, right), key=lambda tensor: prod(tensor.shape))
+        return not (left.constant or right.constant) and len(small.shape) > 2 and small.shape != large.shape
+
+    return sum(map(is_gated, graph.ops))
+
+
+_CUSTOM = "CUSTOM"
+_PATTERNS: dict[str, tuple[Callable[[OpGraph], int], str]] = {
+    "squeeze-excite": (_squeeze_excites, "a gate from the whole map's mean: slow or badly quantised on such devices")
+}
