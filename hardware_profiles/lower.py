@@ -79,6 +79,7 @@ class _Lowering:
             case layers.Multiply():
                 self._binary("MUL", [self.value[source] for source in node.inputs], index, node)
             case layers.Concat():
+                # In int8 the parts are made in the scale of the whole, so that none has to be quantised anew.
                 parts = [self.value[source] for source in node.inputs]
                 axis = node.layer.axis % len(node.shape) + 1
                 self.out.op("CONCATENATION", parts, [self._output(index)], node.block, activation="NONE", axis=axis)
