@@ -1,4 +1,4 @@
-"""What a network's own graph says of its detection heads: feature maps, anchors, and where classes are predicted."""
+"""What a network's own graph says of its detection heads: whether it is a detector, its anchors, its first biases."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.anchors import AnchorConfig, ssd_anchors
+from searchspaces.blocks.detection import BOXES, SCORES
+from searchspaces.detection import anchors_per_place, feature_maps, head_nodes
 from searchspaces.errors import InputError
-from searchspaces.graph import Node
 from searchspaces.spec import NetworkSpec
 
-BOXES: Final = "boxes"
-SCORES: Final = "scores"
 # A class is then seen with probability 0.01 at first, and background with 0.99, so that the many anchors of background
 # do not drown the rest (Lin et al. 2017, §4.1). The released configurations begin with -4.6 for background too, which
 # takes the first few hundred steps to unlearn: nothing in 400,000 of them, but a good part of a short training.
@@ -27,37 +26,22 @@ def check_detector(spec: NetworkSpec, classes: int) -> None:
     if set(shapes) != {BOXES, SCORES} or shapes != {BOXES: (rows, 4), SCORES: (rows, classes + 1)}:
         raise InputError(
             f"network {spec.name}: expected a detector with outputs {BOXES} [anchors, 4] and {SCORES} [anchors,"
-            f" {classes + 1}] for {classes} classes and background, got {shapes}; take one of the space mobiledet."
+            f" {classes + 1}] for {classes} classes and background, got {shapes}; take one such as mobiledet-cpu."
         )
 
 
 def detector_anchors(spec: NetworkSpec, config: AnchorConfig | None = None) -> NDArray[np.float32]:
     """The anchors [A, 4] (centres) of the network's rows, by the feature maps that its box heads stand on."""
-    heads = head_nodes(spec, BOXES)
-    height, width = spec.input_shape[:2]
-    maps = [(node.shape[0], node.shape[1]) for node in heads]
-    wanted = [len(shapes) for shapes in (config or AnchorConfig()).shapes(len(maps))]
-    found = [node.shape[2] // 4 for node in heads]
+    maps = feature_maps(spec)
+    wanted = tuple(len(shapes) for shapes in (config or AnchorConfig()).shapes(len(maps)))
+    found = anchors_per_place(spec)
     if wanted != found:
         raise InputError(
             f"network {spec.name}: expected {wanted} anchors a place on its {len(maps)} maps, got {found}; give heads"
             " of 3 anchors on the first map and 6 on the others."
         )
+    height, width = spec.input_shape[:2]
     return ssd_anchors(maps, (height, width), config)
-
-
-def head_nodes(spec: NetworkSpec, output: str) -> list[Node]:
-    """The layers that predict an output, one a feature map, in the order of its rows."""
-    graph = spec.graph
-    outputs = dict(graph.outputs)
-    if output not in outputs:
-        raise InputError(f"network {spec.name}: expected an output {output}, got {', '.join(outputs)}; see README.")
-
-    def behind(index: int) -> list[Node]:
-        node = graph.nodes[index]
-        return [node] if len(node.shape) == 3 else [found for source in node.inputs for found in behind(source)]
-
-    return behind(outputs[output])
 
 
 def set_class_bias(model: Any, spec: NetworkSpec) -> None:

@@ -6,13 +6,16 @@ SSDLite: Sandler et al. 2018, section 6.2; SSD: Liu et al. 2016, section 2.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from searchspaces import layers
 from searchspaces.blocks.base import Checked
 from searchspaces.errors import InputError
 from searchspaces.graph import GraphBuilder
 
-BOX_VALUES = 4
+BOXES: Final = "boxes"
+SCORES: Final = "scores"
+BOX_VALUES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class SSDLiteHead(Checked):
             )
 
     def expand(self, graph: GraphBuilder, x: int) -> int:
-        for output, values in (("boxes", BOX_VALUES), ("scores", self.classes + 1)):
+        for output, values in ((BOXES, BOX_VALUES), (SCORES, self.classes + 1)):
             rows = [
                 self._predict(graph, f"{output}_{number}", graph.output_of(block), count, values)
                 for number, (block, count) in enumerate(zip(self.maps, self.anchors, strict=True), start=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from benchmarks.reproduce.networks import Networks
-from models.detection.heads import BOXES, SCORES, detector_anchors, head_nodes
+from models.detection.heads import detector_anchors
+from searchspaces.blocks.detection import SCORES
+from searchspaces.detection import feature_maps
 
 
 def feature_sides(networks: Networks, network: str) -> str:
     """The heights of the maps under the predictors."""
-    return "-".join(str(node.shape[0]) for node in head_nodes(networks.spec(network), BOXES))
+    return "-".join(str(height) for height, _ in feature_maps(networks.spec(network)))
 
 
 def anchor_count(networks: Networks, network: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 from benchmarks import tasks
 from models.builder import build
 from models.detection.anchors import AnchorConfig
-from models.detection.heads import check_detector, detector_anchors, head_nodes, set_class_bias
+from models.detection.heads import check_detector, detector_anchors, set_class_bias
 from models.detection.mean_ap import mean_ap
 from models.detection.postprocess import probabilities
 from models.detection.training import find, heads, train_detector
@@ -23,6 +23,7 @@ from models.train_config import TrainConfig
 from nas.detection_task import DetectionTask
 from searchspaces.blocks import SSDLiteHead
 from searchspaces.catalog import named_network
+from searchspaces.detection import head_nodes
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
@@ -73,7 +74,7 @@ def test_what_is_no_detector_is_refused(small: DetectionTask, tiny_detector: Mak
     with pytest.raises(InputError, match="expected a detector with outputs"):
         check_detector(named_network("bignas-min").spec, 10)
     head = SSDLiteHead(maps=("c4", "c5"), anchors=(6, 6), classes=10)
-    with pytest.raises(InputError, match=r"expected \[3, 6\] anchors a place on its 2 maps, got \[6, 6\]"):
+    with pytest.raises(InputError, match=r"expected \(3, 6\) anchors a place on its 2 maps, got \(6, 6\)"):
         detector_anchors(replace(spec, blocks=(*spec.blocks[:-1], head)))
     assert len(detector_anchors(spec, AnchorConfig(min_scale=0.3))) == len(detector_anchors(spec))
 
