@@ -42,7 +42,7 @@ def _width_choice(name: str, base: int) -> Choice:
 
 def _choices() -> tuple[Choice, ...]:
     choices = [
-        *scaling_choices(0.75),
+        *scaling_choices(0.5, 0.75),
         Choice(name="activation", values=("hard_silu",), unsearched=("relu",)),
         _width_choice("stem", _STEM_BASE),
         Choice(name="stem_kernel", values=(3, 5)),
@@ -121,6 +121,7 @@ class MobileNetV3(ImageSpace):
     small_images = {"stem_stride": 1}  # noqa: RUF012 (a constant of the space; widths are searched)
     references = {  # noqa: RUF012 (a constant of the space)
         "mobilenet-v3-large": _reference(_LARGE),
+        "mobilenet-v3-large-0.5x": _reference(_LARGE, width=0.5),
         "mobilenet-v3-large-0.75x": _reference(_LARGE, width=0.75),
         "mobilenet-v3-large-minimalistic": _reference(_LARGE, minimalistic=True),
         "mobilenet-v3-small": _reference(_SMALL),

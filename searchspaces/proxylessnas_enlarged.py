@@ -1,6 +1,7 @@
 """ProxylessNAS-Enlarged (TuNAS, Bender, Liu et al., CVPR 2020): ProxylessNAS with every width searched too.
 
-1.39e28 settings as the paper counts. MobileNetV2 and MnasNet-B1 are points of it.
+1.39e28 settings as the paper counts. MobileNetV2 and MnasNet-B1 are points of it. At a `width` below 1 rounding makes
+some of the widths equal.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ def _network(codes: str, *widths: int, width: float = 1.0, activation: str = "re
     return reference(codes, width=width, activation=activation, **dict(zip(WIDTH_NAMES, widths, strict=True)))
 
 
-_MOBILENET_V2 = "0 | 3 3 6 6 | 3 3 3 6 | 3 3 3 3 | 3 3 3 6 | 3 3 3 6 | 3"
-_MOBILENET_V2_WIDTHS = (32, 16, 24, 32, 64, 96, 160, 320, 1280)
+def _mobilenet_v2(width: float) -> Reference:
+    codes, widths = "0 | 3 3 6 6 | 3 3 3 6 | 3 3 3 3 | 3 3 3 6 | 3 3 3 6 | 3", (32, 16, 24, 32, 64, 96, 160, 320, 1280)
+    return _network(codes, *widths, width=width, activation="relu6")
+
+
 _MNASNET_B1 = "0 | 0 0 0 6 | 1 1 1 6 | 4 4 4 6 | 3 3 6 6 | 4 4 4 4 | 3"
 
 
@@ -29,7 +33,7 @@ class ProxylessNASEnlarged(ProxylessNAS):
 
     name: ClassVar[str] = "proxylessnas-enlarged"
     choices = (
-        *operation_choices(1.4),
+        *operation_choices(0.5, 1.4, 1.5, 2.0),
         *(
             Choice(name=name, values=width_options(filters))
             for name, filters in zip(WIDTH_NAMES, _BASE_WIDTHS, strict=True)
@@ -37,8 +41,8 @@ class ProxylessNASEnlarged(ProxylessNAS):
     )
     small_images = {"stem_stride": 1}  # noqa: RUF012 (a constant of the space; widths are searched)
     references = {  # noqa: RUF012 (a constant of the space)
-        "mobilenet-v2": _network(_MOBILENET_V2, *_MOBILENET_V2_WIDTHS, activation="relu6"),
-        "mobilenet-v2-1.4x": _network(_MOBILENET_V2, *_MOBILENET_V2_WIDTHS, width=1.4, activation="relu6"),
+        "mobilenet-v2": _mobilenet_v2(1.0),
+        **{f"mobilenet-v2-{width}x": _mobilenet_v2(width) for width in (0.5, 1.4, 1.5, 2.0)},
         "mnasnet-b1": _network(_MNASNET_B1, 32, 16, 24, 40, 80, 96, 192, 320, 1280),
     }
 

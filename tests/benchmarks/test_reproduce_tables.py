@@ -18,7 +18,7 @@ from searchspaces.errors import InputError
 GOLDEN = {
     "bignas": {EQUAL: 2, WITHIN: 22, NOT_HERE: 25, UNCONFIRMED: 9},
     "mobiledets": {EQUAL: 32, WITHIN: 24, NOT_HERE: 37},
-    "multi-hardware": {EQUAL: 9, WITHIN: 25, DIFFERS: 4, NOT_HERE: 190},
+    "multi-hardware": {EQUAL: 12, WITHIN: 33, DIFFERS: 4, NOT_HERE: 182},
     "tabnas": {EQUAL: 16, NOT_HERE: 3, UNCONFIRMED: 7},
     "tunas": {EQUAL: 4, WITHIN: 23, NOT_HERE: 16},
 }

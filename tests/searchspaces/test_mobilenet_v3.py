@@ -14,6 +14,8 @@ GOLDEN = {"mobilenet-v3-large": (216.59, 5_483_032)}
 # Multiply-adds and parameters in millions, as the README of slim prints them.
 PUBLISHED = {
     "mobilenet-v3-large": (217, 5.4),
+    # From the MobileNetV4 paper; Keras, which keeps the stem at 16 channels, stores 416 values more.
+    "mobilenet-v3-large-0.5x": (None, 2.7),
     "mobilenet-v3-large-0.75x": (155, 4.0),
     "mobilenet-v3-large-minimalistic": (209, 3.9),
     "mobilenet-v3-small-minimalistic": (None, 2.0),
@@ -22,6 +24,7 @@ PUBLISHED = {
 # All values Keras's own builders store, batch-norm statistics too; read off keras.applications 3.15.
 KERAS_PARAMS = {
     "mobilenet-v3-large": 5_507_432,
+    "mobilenet-v3-large-0.75x": 4_012_616,
     "mobilenet-v3-large-minimalistic": 3_948_688,
     "mobilenet-v3-small": 2_554_968,
     "mobilenet-v3-small-minimalistic": 2_056_848,

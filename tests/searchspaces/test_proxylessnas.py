@@ -29,6 +29,9 @@ def test_mobilenet_v2_stores_what_keras_stores_and_scales_as_published():
     wide = named_network("mobilenet-v2-1.4x").spec
     assert round(lower(wide).macs / 1e6) == 582
     assert next(block.filters for block in wide.blocks if block.name == "head") == 1792
+    # Keras's own builder, batch-norm statistics too.
+    scaled = {factor: named_network(f"mobilenet-v2-{factor}x").spec.params for factor in (0.5, 1.4, 1.5, 2.0)}
+    assert scaled == {0.5: 1_987_224, 1.4: 6_156_712, 1.5: 6_909_528, 2.0: 11_326_312}
 
 
 def test_sizes_as_the_paper_counts_and_as_architectures():

@@ -47,7 +47,7 @@ CHECKS: Final[Mapping[str, Callable[..., Value]]] = MappingProxyType(
             *(shapes.sides, shapes.map_after, shapes.widths_divide_by, shapes.output_sides),
             *(spaces.space_size, spaces.index_count, spaces.dense_params, spaces.dense_under),
             *(detection.feature_sides, detection.anchor_count, detection.score_count),
-            *(devices.latency, devices.relative_latency),
+            *(devices.latency, devices.portable, devices.relative_latency),
             lie_between,
         )
     }

@@ -9,6 +9,7 @@ from typing import Final
 from benchmarks.reproduce.figures import load_system
 from benchmarks.reproduce.networks import Networks
 from hardware_profiles.multi_hardware import average_case, relative_latencies, worst_case
+from hardware_profiles.portability import audit, is_portable
 from hardware_profiles.target import load_target
 from searchspaces.errors import InputError, unknown_name
 
@@ -23,6 +24,11 @@ def latency(networks: Networks, target: str, network: str) -> float:
     if device.method != "predicted":
         raise InputError(f"target {target}: expected one that predicts, got a {device.method} one; time varies there.")
     return device.cost(networks.graph(networks.spec(network))).value
+
+
+def portable(networks: Networks, network: str) -> str:
+    """`yes` where nothing speaks against a network on CPU, GPU, DSP or EdgeTPU."""
+    return "yes" if is_portable(audit(networks.graph(networks.spec(network)))) else "no"
 
 
 def relative_latency(networks: Networks, metric: str, network: str, reference: str) -> float:
