@@ -167,6 +167,15 @@ def test_describe_a_network_by_its_id(answer: Callable[..., Any]) -> None:
     assert 4 * (32 + 32) <= found["peak_activation_bytes"] <= found["arena_bytes"]
 
 
+def test_describe_a_detector_and_its_backbone(answer: Callable[..., Any]) -> None:
+    detector, backbone = answer("describe", "mobiledet-cpu"), answer("describe", "mobiledet-cpu-backbone")
+    assert detector["output_names"] == ["boxes", "scores"]
+    assert detector["output_shapes"] == [[2034, 4], [2034, 91]]
+    assert backbone["output_names"] == ["C1", "C2", "C3", "C4", "C5"]
+    assert backbone["output_shapes"][-1] == [10, 10, 144]
+    assert answer("describe", "mobiledet-cpu", "--classes", 20)["output_shapes"] == [[2034, 4], [2034, 21]]
+
+
 @pytest.mark.parametrize(
     ("name", "trainable", "macs", "shape"),
     [
