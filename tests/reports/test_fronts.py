@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from nas.pareto import non_dominated
 from nas.tables import RunTables
@@ -84,6 +85,17 @@ def test_uncertainty_holds_over_costs(make_run: Callable[..., RunTables]) -> Non
     assert bounds.loc[0].tolist() == [0.0, 99.0]
     value = run.costs.set_index("number").loc[1]
     assert bounds.loc[1].tolist() == [value["low"], value["high"]]
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_a_cost_whose_interval_is_unknown_stands_as_its_value(make_run: Callable[..., RunTables], every: bool) -> None:
+    run = make_run()
+    costs = run.costs.astype({"low": object, "high": object})
+    costs.loc[costs.index if every else costs.index[:5], ["low", "high"]] = None
+    (front,) = build_fronts([replace(run, costs=costs)])
+    chosen = front.points[front.points["number"].isin(costs[costs["low"].isna()]["number"])]
+    assert len(chosen) and (chosen[f"low:{LATENCY}"] == chosen[LATENCY]).all()
+    assert (chosen[f"high:{LATENCY}"] == chosen[LATENCY]).all()
 
 
 def test_ties_are_named(make_run: Callable[..., RunTables]) -> None:
