@@ -299,6 +299,27 @@ def test_single_frames_tell_nothing_of_the_motion(moving: ArrayTask) -> None:
     assert np.array_equal(moved, held_out.y != MOTIONS.index("still"))
 
 
+def test_whole_clips_tell_the_motion(moving: ArrayTask) -> None:
+    """From pixels alone: the shift between frames is where their circular correlation peaks, and shifts tell it all."""
+    split = moving.split("validation")
+    spectra = np.fft.fft2(split.x[..., 0].astype(np.float64))
+    match = np.fft.ifft2(spectra[:, 1:] * spectra[:, :-1].conj()).real.reshape(len(split), 7, -1)
+    down, right = (shift + 16 for shift in np.unravel_index(match.argmax(axis=2), (32, 32)))
+    down, right = down % 32 - 16, right % 32 - 16
+    turn = (right[:, :-1] * down[:, 1:] - down[:, :-1] * right[:, 1:]).sum(axis=1)
+    named = {
+        "still": ~(down.any(axis=1) | right.any(axis=1)),
+        "left": (right < 0).all(axis=1) & ~down.any(axis=1),
+        "right": (right > 0).all(axis=1) & ~down.any(axis=1),
+        "up": (down < 0).all(axis=1) & ~right.any(axis=1),
+        "down": (down > 0).all(axis=1) & ~right.any(axis=1),
+        "clockwise": turn > 0,
+        "counterclockwise": turn < 0,
+    }
+    for label, motion in enumerate(MOTIONS):
+        assert np.array_equal(named[motion], split.y == label), motion
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.integers(3, 20), st.integers(16, 70), st.integers(16, 70), st.integers(0, 1000))
 def test_trajectories_are_the_motions_they_are_called(frames: int, height: int, width: int, seed: int) -> None:
