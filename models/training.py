@@ -57,14 +57,13 @@ def train(
             "detectors learn from detection tasks."
         )
     model = compiled(spec.without_softmax(), config, rows=len(training[0]), seed=seed)
-    held_out = (validation[0].astype(np.float32), validation[1])
     return fit(
         model,
         Batches(*training, batch_size=config.batch_size, seed=seed, shift=shift, flip=flip),
         config,
         score="accuracy",
-        validation=held_out,
-        validation_batch=min(rows_at_once(spec.input_shape, most=_EVALUATION_BATCH), len(held_out[0])),
+        validation=validation,  # As bytes: Keras casts batch by batch, and clips as floats would fill the memory.
+        validation_batch=min(rows_at_once(spec.input_shape, most=_EVALUATION_BATCH), len(validation[0])),
         start=start,
         time_limit_s=time_limit_s,
         on_epoch=on_epoch,
