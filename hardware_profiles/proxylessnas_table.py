@@ -161,7 +161,7 @@ def proxylessnas_values(graph: OpGraph) -> dict[str, Value] | None:
     for group, (present, most) in enumerate(zip(groups.values(), GROUP_LAYERS, strict=True), start=1):
         if not 1 <= len(present) <= most:
             return None
-        values.update(group_values(group, [*present, *[None] * (most - len(present))]))
+        values.update(group_values(group, present, layers=most))
     if separable_kernel not in KERNELS:
         return None
     space = ProxylessNAS(INPUT_SHAPE, classes)

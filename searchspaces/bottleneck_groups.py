@@ -50,10 +50,16 @@ def group_choices(
             yield Choice(name=f"se_{place}", values=se_ratios, parent=parent, when=when)
 
 
-def group_values(group: int, layers: Sequence[Mapping[str, Value] | None]) -> dict[str, Value]:
-    """The values of a published group, from those of its layers (such as kernel and expansion); None is a skip."""
+def group_values(
+    group: int, present: Sequence[Mapping[str, Value] | None], *, layers: int = LAYERS
+) -> dict[str, Value]:
+    """The values of a published group, from those of its layers (such as kernel and expansion).
+
+    None is a skip, and so are the layers after those given.
+    """
     values: dict[str, Value] = {}
-    for layer, given in enumerate(layers, start=1):
+    for layer in range(1, layers + 1):
+        given = present[layer - 1] if layer <= len(present) else None
         if layer > 1:
             values[f"layer_{group}_{layer}"] = "skip" if given is None else "bottleneck"
         values.update({f"{name}_{group}_{layer}": value for name, value in (given or {}).items()})

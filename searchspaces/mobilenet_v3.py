@@ -13,7 +13,6 @@ from typing import ClassVar, cast
 from searchspaces.blocks import Block, ConvBlock, DenseBlock, MBConv, PoolBlock, SoftmaxBlock
 from searchspaces.bottleneck_groups import (
     GROUP_STRIDES,
-    LAYERS,
     SE_RATIOS,
     group_blocks,
     group_choices,
@@ -109,7 +108,7 @@ def _reference(table: _Table, *, minimalistic: bool = False, width: float = 1.0)
             {"kernel": 3 if minimalistic else kernel, "expansion": expansion, "se": se_ratio}
             for kernel, expansion in pairs
         ]
-        values.update(group_values(group, [*layers, *[None] * (LAYERS - len(layers))]))
+        values.update(group_values(group, layers))
     return Reference(values=values, input_shape=(224, 224, 3), classes=1000)
 
 

@@ -12,7 +12,6 @@ from typing import ClassVar
 from searchspaces.blocks import Block, ConvBlock, DenseBlock, PoolBlock, SoftmaxBlock
 from searchspaces.bottleneck_groups import (
     GROUP_STRIDES,
-    LAYERS,
     group_blocks,
     group_choices,
     group_values,
@@ -61,7 +60,7 @@ def _reference(groups: _Groups, width: float = 1.0) -> Reference:
     for group, (filters, layers) in enumerate(groups, start=1):
         values[f"width_{group}"] = filters
         present: list[dict[str, Value]] = [{"kernel": kernel, "expansion": expansion} for kernel, expansion in layers]
-        values.update(group_values(group, [*present, *[None] * (LAYERS - len(present))]))
+        values.update(group_values(group, present))
     return Reference(values=values, input_shape=(224, 224, 3), classes=1000)
 
 

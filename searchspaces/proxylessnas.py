@@ -32,7 +32,6 @@ WIDTHS = (32, 16, 32, 40, 80, 96, 192, 320, 1280)
 STRIDES = (*GROUP_STRIDES, 1)
 GROUP_LAYERS = (LAYERS,) * len(GROUP_STRIDES) + (1,)
 
-
 _OPERATIONS: list[dict[str, Value]] = [
     {"kernel": kernel, "expansion": expansion} for expansion in EXPANSIONS for kernel in KERNELS
 ]
@@ -54,7 +53,7 @@ def reference(codes: str, *, width: float = 1.0, activation: str = "relu", **wid
     values: dict[str, Value] = {"width": width, "stem_stride": 2, "activation": activation, **widths}
     values["separable_kernel"] = KERNELS[separable]
     for group, count in enumerate(GROUP_LAYERS, start=1):
-        values.update(group_values(group, [_OPERATION_OF_CODE[code] for code in layers[:count]]))
+        values.update(group_values(group, [_OPERATION_OF_CODE[code] for code in layers[:count]], layers=count))
         layers = layers[count:]
     return Reference(values=values, input_shape=(224, 224, 3), classes=1000)
 
