@@ -65,7 +65,7 @@ class StreamingClassifier:
         """Forget every frame: all states are zero, as at the start of a clip."""
         for state in self.signature.states:
             scale, zero_point = state.source["quantization"]
-            self._tensor(state.source)[...] = zero_point if scale else 0
+            self._write(state, zero_point if scale else 0)
         self.frames_seen = 0
 
     def update(self, frame: NDArray[Any]) -> NDArray[np.float32]:
@@ -141,12 +141,24 @@ class StreamingClassifier:
     def _feed(self, state: StateTensors, value: NDArray[Any]) -> None:
         if not state.is_same_type:
             value = quantize(dequantize(value, dict(state.result)), dict(state.source))
-        np.copyto(self._tensor(state.source), value)
+        self._write(state, value)
 
-    def _tensor(self, details: Any) -> NDArray[Any]:
+    def _write(self, state: StateTensors, value: NDArray[Any] | int) -> None:
+        view = self._tensor(state.source)
+        if isinstance(view, np.ndarray):
+            np.copyto(view, value)
+        else:  # The runtime gives a copy of a number that has no axis.
+            self._interpreter.set_tensor(state.source["index"], np.asarray(value, view.dtype))
+
+    def _tensor(self, details: Any) -> Any:
         """A view into the interpreter; must not outlive the call it is used in."""
-        view: NDArray[Any] = self._interpreter.tensor(details["index"])()
-        return view
+        try:
+            return self._interpreter.tensor(details["index"])()
+        except ValueError as error:
+            raise InputError(
+                f"{self.name}: expected every state to be computed, found no data in {details['name']!r}; the file is "
+                "damaged: export or copy it again."
+            ) from error
 
     def _checked(self, frame: NDArray[Any], what: str) -> NDArray[Any]:
         """The frame as the network takes it."""

@@ -82,10 +82,7 @@ def read_signature(interpreter: Any, name: str) -> StreamSignature:
         raise InputError(f"{name}: expected a streaming network with a signature, found none; {_ADVICE}")
     if len(keys) > 1:
         raise InputError(f"{name}: expected one signature, found {', '.join(keys)}; export the stream alone.")
-    # Not kept: while a runner lives, the interpreter takes no other call.
-    runner = interpreter.get_signature_runner(keys[0])
-    sources, results = dict(runner.get_input_details()), dict(runner.get_output_details())
-    del runner
+    sources, results = _tensors(interpreter, keys[0], name)
     states = tuple(
         StateTensors(name=each, source=sources.pop(each), result=results.pop(each))
         for each in sorted(set(sources) & set(results))
@@ -105,6 +102,28 @@ def read_signature(interpreter: Any, name: str) -> StreamSignature:
     signature = StreamSignature(frame_name=frame_name, frame=frame, answer=results[kind], kind=kind, states=states)
     _check(signature, name)
     return signature
+
+
+def _tensors(interpreter: Any, key: str, name: str) -> tuple[dict[str, Details], dict[str, Details]]:
+    """Inputs and outputs of a signature by name; the file is untrusted, and the runtime checks no tensor's number."""
+    # Not kept: while a runner lives, the interpreter takes no other call.
+    runner = interpreter.get_signature_runner(key)
+    known = {int(each["index"]) for each in (*interpreter.get_input_details(), *interpreter.get_output_details())}
+    try:
+        sources, results = dict(runner.get_input_details()), dict(runner.get_output_details())
+    except (ValueError, TypeError) as error:
+        raise _damaged(name, str(error)) from error
+    strange = [each["name"] for each in (*sources.values(), *results.values()) if int(each["index"]) not in known]
+    if strange:
+        raise _damaged(name, f"the tensor {strange[0]!r}, which neither goes in nor comes out")
+    return sources, results
+
+
+def _damaged(name: str, found: str) -> InputError:
+    return InputError(
+        f"{name}: expected a signature of the network's inputs and outputs, found {found}; it is damaged: export or "
+        "copy it again."
+    )
 
 
 _ADVICE: Final = "give the stream that `nas export` wrote."

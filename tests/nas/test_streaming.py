@@ -137,6 +137,13 @@ def test_states_that_are_handed_on_keep_their_order(register_file: bytes) -> Non
         assert answer == pytest.approx(softmax(seen[number] @ WEIGHTS), abs=1e-5)
 
 
+def test_a_state_can_be_a_number_without_axes(convert_stream: Convert) -> None:
+    stream = StreamingClassifier(convert_stream(running_mean, {"state_count": (), "state_sum": (1, 3)}))
+    for _ in range(2):
+        answers = np.stack(list(stream.run(CLIP)))
+        assert answers == pytest.approx(softmax(expected_logits(CLIP)), abs=1e-5)
+
+
 def test_probabilities_have_logits(register_file: bytes) -> None:
     stream, other = StreamingClassifier(register_file), StreamingClassifier(register_file)
     for frame in CLIP:
@@ -396,6 +403,37 @@ def test_files_that_are_no_streams(convert_stream: Convert, tmp_path: Path) -> N
             StreamingClassifier(data)
     with pytest.raises(InputError, match=r"nowhere.tflite: expected a readable .tflite file"):
         StreamingClassifier(tmp_path / "nowhere.tflite")
+
+
+def test_a_damaged_stream_runs_or_is_refused(mean_file: bytes) -> None:
+    rng, refused = np.random.default_rng(0), 0
+    for _ in range(300):
+        changed = bytearray(mean_file)
+        for _ in range(rng.integers(1, 4)):
+            changed[rng.integers(len(changed))] = rng.integers(256)
+        try:
+            stream = StreamingClassifier(bytes(changed))
+            stream.update(np.zeros(stream.frame_shape, np.uint8))
+        except InputError as error:
+            assert "expected" in str(error)
+            refused += 1
+    assert refused
+
+
+def test_a_signature_of_other_tensors_is_refused(mean_file: bytes) -> None:
+    """What the runtime takes: numbers of tensors that are not there, or that lie inside the network."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    graph = schema.ModelT.InitFromPackedBuf(mean_file, 0).subgraphs[0]
+    inside = min(set(range(len(graph.tensors))) - {*graph.inputs, *graph.outputs})
+    for number, message in ((10_000, "Invalid tensor index 10000"), (inside, "the tensor .*, which neither goes in")):
+        model = schema.ModelT.InitFromPackedBuf(mean_file, 0)
+        model.signatureDefs[0].outputs[0].tensorIndex = number
+        builder = flatbuffers.Builder(4096)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        with pytest.raises(InputError, match=rf"expected a signature of the network's .*, found {message}"):
+            StreamingClassifier(bytes(builder.Output()))
 
 
 @pytest.mark.parametrize("names", [["a"], "abcd", [1, 2, 3, 4]])
