@@ -7,7 +7,9 @@ before them, swish becomes LOGISTIC and MUL, a hard sigmoid adds its 3 to the bi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
+from hardware_profiles.lower_time import input_tensor, lower_over_time
 from hardware_profiles.op_graph import PRECISIONS, OpGraph, OpGraphBuilder, Precision
 from hardware_profiles.op_order import in_order
 from searchspaces import layers
@@ -26,10 +28,10 @@ def lower(spec: NetworkSpec, *, precision: Precision = "float32", batch: int = 1
         raise unknown_name("precision", precision, PRECISIONS)
     if batch < 1:
         raise InputError(f"batch: expected 1 or more, got {batch}; phones run 1.")
-    return _Lowering(spec.graph, precision, batch).run()
+    return Lowering(spec.graph, precision, batch).run()
 
 
-class _Lowering:
+class Lowering:
     """One pass over the layers; `value[i]` is the tensor that carries node i's output."""
 
     def __init__(self, graph: LayerGraph, precision: Precision, batch: int) -> None:
@@ -50,6 +52,10 @@ class _Lowering:
             source: index for index, node in enumerate(graph.nodes) for source in node.inputs
         }
         self.flat: dict[int, int] = {}
+        # What has been brought to another element type, and the sines of frame numbers by their channels.
+        self.narrowed: dict[int, int] = {}
+        self.widened: dict[int, int] = {}
+        self.sines: dict[int, int] = {}
         # Hard sigmoids whose shift and clip the op before them does.
         self.clipped: set[int] = set()
 
@@ -58,12 +64,17 @@ class _Lowering:
         self.value = [-1] * len(nodes)
         inputs = [0, *(state.source for state in self.graph.states)]
         for index in inputs:
-            self.value[index] = self._activation_tensor(nodes[index].shape)
+            self.value[index] = input_tensor(self, index)
         for index, node in enumerate(nodes):
             if self.value[index] < 0:
                 self._emit(index, node)
-        results = [self.value[index] for index in self.graph.results]
+        results = [self.value[index] for index in self._results()]
         return in_order(self.out.build([self.value[index] for index in inputs], results))
+
+    def _results(self) -> list[int]:
+        """The nodes that leave the network, by name, as the converter sorts them."""
+        named = [*self.graph.outputs, *((state.name, state.result) for state in self.graph.states)]
+        return [node for _, node in sorted(named)]
 
     def _emit(self, index: int, node: Node) -> None:
         match node.layer:
@@ -75,41 +86,47 @@ class _Lowering:
                 self._activation(index, node)
             case layers.Add():
                 left, right = node.inputs
-                self._binary("ADD", [self.value[left], self._skip(right, node)], index, node)
+                self.binary("ADD", [self.value[left], self._skip(right, node)], index, node)
             case layers.Multiply():
-                self._binary("MUL", [self.value[source] for source in node.inputs], index, node)
-            case layers.Concat():
-                # In int8 the parts are made in the scale of the whole, so that none has to be quantised anew.
-                parts = [self.value[source] for source in node.inputs]
-                axis = node.layer.axis % len(node.shape) + 1
-                self.out.op("CONCATENATION", parts, [self._output(index)], node.block, activation="NONE", axis=axis)
+                self.binary("MUL", [self.value[source] for source in node.inputs], index, node)
             case layers.Reshape():
                 shape = self.out.tensor((len(node.shape) + 1,), "int32", constant=True)
-                self.out.op("RESHAPE", [self.value[node.inputs[0]], shape], [self._output(index)], node.block)
+                self.out.op("RESHAPE", [self.fed(node), shape], [self.output(index)], node.block)
             case layers.Rescale():
                 self._rescale(index, node)
-            case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][:2] == (1, 1):
+            case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][-3:-1] == (1, 1):
                 # The mean of one position is that position: the converter drops the op.
                 self.value[index] = self.value[node.inputs[0]]
             case layers.GlobalAveragePool():
                 axes = self.out.tensor((2,), "int32", constant=True)
-                output = self._output(index)
+                output = self.output(index)
                 source = self.value[node.inputs[0]]
                 self.out.op("MEAN", [source, axes], [output], node.block, keep_dims=node.layer.keep_dims)
+            case layers.AveragePool2D(kernel=kernel, stride=stride):
+                window: dict[str, int | str] = {"stride": stride, "window": kernel}
+                window.update(padding="SAME", activation="NONE")
+                self.out.op("AVERAGE_POOL_2D", [self.fed(node)], [self.output(index)], node.block, **window)
+            case layers.Concat():
+                # In int8 the parts are made in the scale of the whole, so that none has to be quantised anew.
+                parts = [self.quantised(source) for source in node.inputs]
+                axis = node.layer.axis if node.layer.axis < 0 else node.layer.axis + 1
+                self.out.op("CONCATENATION", parts, [self.output(index)], node.block, activation="NONE", axis=axis)
             case layers.Dropout():
                 self.value[index] = self.value[node.inputs[0]]
+            case _ if lower_over_time(self, index, node):
+                pass
             case _:
                 raise InputError(f"layer {node.name}: no rule to lower a {type(node.layer).__name__}; add one here.")
 
     def _matrix(self, index: int, node: Node) -> None:
         """Convolution or dense layer, with the batch norm and activation behind it folded in."""
         last = index
-        following = self._only_consumer(last)
+        following = self.only_consumer(last)
         folded = following is not None and isinstance(self.graph.nodes[following].layer, layers.BatchNorm)
         if folded and following is not None:
             last = following
-        last, fused = self._absorb(last)
-        clips = fused == "NONE" and self._clips(self._only_consumer(last))
+        last, fused = self.absorb(last)
+        clips = fused == "NONE" and self._clips(self.only_consumer(last))
         kernel = node.layer.weights(*self.graph.input_shapes(node))[0].shape
         attributes: dict[str, int | str] = {"activation": "RELU6" if clips else fused}
         match node.layer:
@@ -124,22 +141,22 @@ class _Lowering:
         weights = self.out.tensor(shape, self.weights, constant=True)
         has_bias = folded or clips or kind != "FULLY_CONNECTED" or getattr(node.layer, "use_bias", False)
         bias = self.out.tensor((node.shape[-1],), self.biases, constant=True) if has_bias else -1
-        output = self._output(last)
-        self.out.op(kind, [self.value[node.inputs[0]], weights, bias], [output], node.block, **attributes)
-        self._mark(index, last)
+        output = self.output(last)
+        self.out.op(kind, [self.fed(node), weights, bias], [output], node.block, **attributes)
+        self.mark(index, last)
 
     def _activation(self, index: int, node: Node) -> None:
         name, source = getattr(node.layer, "name", ""), self.value[node.inputs[0]]
         if name == "silu":
-            gate = self._activation_tensor(node.shape)
+            gate = self.activation_tensor(node.shape)
             self.out.op("LOGISTIC", [source], [gate], node.block)
-            self._binary("MUL", [source, gate], index, node)
+            self.binary("MUL", [source, gate], index, node)
         elif name == "hard_sigmoid":
             self._hard_sigmoid(index, node)
         elif name not in _POINTWISE:
             raise InputError(f"layer {node.name}: no rule to lower the activation {name!r}; add one here.")
         else:
-            self.out.op(_POINTWISE[name], [source], [self._output(index)], node.block)
+            self.out.op(_POINTWISE[name], [source], [self.output(index)], node.block)
 
     def _hard_sigmoid(self, index: int, node: Node) -> None:
         """``relu6(x + 3)``, unless the op before does it, and a sixth of it, unless the weights after hold it."""
@@ -150,7 +167,7 @@ class _Lowering:
 
     def _with_scalar(self, kind: str, x: int, node: Node, activation: str = "NONE") -> int:
         constant = self.out.tensor((), self.activations, constant=True)
-        output = self._activation_tensor(node.shape)
+        output = self.activation_tensor(node.shape)
         self.out.op(kind, [x, constant], [output], node.block, activation=activation)
         return output
 
@@ -164,7 +181,7 @@ class _Lowering:
 
     def _only_feeds_weights(self, index: int) -> bool:
         """Whether one convolution or dense layer alone reads a node: its weights take up a factor before it."""
-        following = self._only_consumer(index)
+        following = self.only_consumer(index)
         return following is not None and isinstance(self.graph.nodes[following].layer, _MATRICES)
 
     def _rescale(self, index: int, node: Node) -> None:
@@ -183,19 +200,19 @@ class _Lowering:
                 continue
             shape = () if len(numbers) == 1 else (len(numbers),)
             constant = self.out.tensor(shape, self.activations, constant=True)
-            output = self._activation_tensor(node.shape)
+            output = self.activation_tensor(node.shape)
             self.out.op(kind, [x, constant], [output], node.block, activation="NONE")
             x = output
         self.value[index] = x
 
-    def _binary(self, kind: str, inputs: Sequence[int], index: int, node: Node) -> None:
-        last, fused = self._absorb(index)
-        self.out.op(kind, inputs, [self._output(last)], node.block, activation=fused)
-        self._mark(index, last)
+    def binary(self, kind: str, inputs: Sequence[int], index: int, node: Node) -> None:
+        last, fused = self.absorb(index)
+        self.out.op(kind, inputs, [self.output(last)], node.block, activation=fused)
+        self.mark(index, last)
 
-    def _absorb(self, index: int) -> tuple[int, str]:
+    def absorb(self, index: int) -> tuple[int, str]:
         """The ReLU that alone follows node `index`, fused: the node it ends at and the fused function's name."""
-        following = self._only_consumer(index)
+        following = self.only_consumer(index)
         if following is not None:
             layer = self.graph.nodes[following].layer
             if isinstance(layer, layers.Activation) and layer.name in _FUSED:
@@ -204,27 +221,47 @@ class _Lowering:
 
     def _skip(self, source: int, node: Node) -> int:
         """What a residual adds; on a 1x1 map at batch 1 the converter adds a vector."""
-        if self.batch != 1 or node.shape[:-1] != (1, 1):
+        if self.batch != 1 or prod(node.shape) != node.shape[-1] or len(node.shape) < 3:
             return self.value[source]
+        return self.flattened(source, node)
+
+    def flattened(self, source: int, node: Node) -> int:
+        """A node's value as a vector, made once."""
         if source not in self.flat:
             shape = self.out.tensor((1,), "int32", constant=True)
-            self.flat[source] = self.out.tensor((node.shape[-1],), self.activations)
+            self.flat[source] = self.out.tensor((node.shape[-1],), self.out.tensors[self.value[source]].dtype)
             self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
         return self.flat[source]
 
-    def _only_consumer(self, index: int) -> int | None:
+    def only_consumer(self, index: int) -> int | None:
         return self.consumers.get(index) if self.uses[index] == 1 else None
 
-    def _mark(self, first: int, last: int) -> None:
+    def mark(self, first: int, last: int) -> None:
         """All nodes of the chain from `first` to `last` are carried by one op, whose output `last` has."""
         node = last
         while node > first:
             node = self.graph.nodes[node].inputs[0]
             self.value[node] = self.value[last]
 
-    def _output(self, index: int) -> int:
-        self.value[index] = self._activation_tensor(self.graph.nodes[index].shape)
+    def output(self, index: int) -> int:
+        self.value[index] = self.activation_tensor(self.graph.nodes[index].shape)
         return self.value[index]
 
-    def _activation_tensor(self, shape: layers.Shape) -> int:
-        return self.out.tensor((self.batch, *shape), self.activations)
+    def fed(self, node: Node) -> int:
+        """The tensor that feeds a node with one input."""
+        return self.quantised(node.inputs[0])
+
+    def quantised(self, source: int) -> int:
+        """The tensor of a node in the precision of the network; what is kept in float is quantised once."""
+        tensor = self.out.tensors[self.value[source]]
+        if tensor.dtype == self.activations:
+            return self.value[source]
+        if source not in self.narrowed:
+            self.narrowed[source] = self.out.tensor(tensor.shape, self.activations)
+            self.out.op("QUANTIZE", [self.value[source]], [self.narrowed[source]], self.graph.nodes[source].block)
+        return self.narrowed[source]
+
+    def activation_tensor(self, shape: layers.Shape, dtype: str | None = None) -> int:
+        """A tensor of the network's precision; maps of clips carry their frames in the batch axis."""
+        held = (self.batch * shape[0], *shape[1:]) if len(shape) == 4 else (self.batch, *shape)
+        return self.out.tensor(held, dtype or self.activations)

@@ -116,6 +116,11 @@ class OpGraph:
         """Bytes of all constants, each counted once."""
         return sum(tensor.size_bytes for tensor in self.tensors if tensor.constant)
 
+    @property
+    def state_bytes(self) -> int:
+        """Bytes that a stream carries from call to call: of all inputs but the first, which is what it is fed."""
+        return sum(self.tensors[index].size_bytes for index in self.inputs[1:])
+
     @cached_property
     def params(self) -> int:
         """Values held for convolutions, dense layers and their biases: batch norm is folded into them here."""

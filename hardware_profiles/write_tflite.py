@@ -25,18 +25,26 @@ _PER_CHANNEL_AXIS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 # Operator versions (float, int8) as the converter writes them; runtimes pick kernels by them.
 _VERSIONS = {
     "ADD": (1, 2),
+    "AVERAGE_POOL_2D": (1, 2),
     "CONCATENATION": (1, 2),
     "CONV_2D": (1, 3),
+    "CUMSUM": (1, 1),
     "DEPTHWISE_CONV_2D": (1, 3),
+    "DEQUANTIZE": (1, 2),
+    "DIV": (1, 1),
     "FULLY_CONNECTED": (1, 4),
     "HARD_SWISH": (1, 1),
     "LOGISTIC": (1, 2),
     "MEAN": (1, 2),
     "MUL": (1, 2),
+    "PAD": (1, 2),
+    "QUANTIZE": (1, 1),
     "RELU": (1, 2),
     "RELU6": (1, 2),
     "RESHAPE": (1, 1),
+    "SIN": (1, 1),
     "SOFTMAX": (1, 2),
+    "STRIDED_SLICE": (1, 2),
 }
 
 
@@ -128,6 +136,15 @@ class _Writer:
             case "RESHAPE":
                 name, options = "ReshapeOptions", schema.ReshapeOptionsT()
                 options.newShape = np.array(self.graph.tensors[op.outputs[0]].shape, dtype=np.int32)
+            case "AVERAGE_POOL_2D":
+                name, options = "Pool2DOptions", schema.Pool2DOptionsT()
+                options.filterHeight = options.filterWidth = op.attribute("window")
+            case "CUMSUM":
+                name, options = "CumsumOptions", schema.CumsumOptionsT()
+            case "DIV":
+                name, options = "DivOptions", schema.DivOptionsT()
+            case "STRIDED_SLICE":
+                name, options = "StridedSliceOptions", schema.StridedSliceOptionsT()
             case "SOFTMAX":
                 name, options = "SoftmaxOptions", schema.SoftmaxOptionsT()
                 options.beta = 1.0
@@ -136,7 +153,8 @@ class _Writer:
         if op.attribute("padding") is not None:
             options.padding = getattr(schema.Padding, str(op.attribute("padding")))
             options.strideH = options.strideW = op.attribute("stride")
-            options.dilationHFactor = options.dilationWFactor = op.attribute("dilation") or 1
+            if hasattr(options, "dilationHFactor"):
+                options.dilationHFactor = options.dilationWFactor = op.attribute("dilation") or 1
         if op.attribute("activation") is not None:
             options.fusedActivationFunction = getattr(schema.ActivationFunctionType, str(op.attribute("activation")))
         operator.builtinOptions = options
@@ -178,8 +196,17 @@ class _Writer:
         shape = tensor.shape
         if op.kind == "MEAN":
             return np.array([1, 2], dtype=np.int32), None
+        output = self.graph.tensors[op.outputs[0]].shape
         if op.kind == "RESHAPE":
-            return np.array(self.graph.tensors[op.outputs[0]].shape, dtype=np.int32), None
+            return np.array(output, dtype=np.int32), None
+        if op.kind in ("PAD", "STRIDED_SLICE"):
+            given = self.graph.tensors[op.inputs[0]].shape
+            return _bounds(op.kind, position, np.array(given, np.int32), np.array(output, np.int32)), None
+        if not shape and tensor.dtype == "int32":
+            return np.ones(shape, np.int32), None
+        if not shape:
+            # A number to add or multiply by, which may be divided by later: one is harmless.
+            return np.ones(shape, np.float32 if tensor.dtype == "float32" else np.int8), _scalar_scale(tensor.dtype)
         weights = op.kind in _PER_CHANNEL_AXIS
         fan_in = max(1, prod(shape) // self._channels(op)) if weights and position == 1 else 1
         bound = sqrt(6.0 / fan_in) if weights and position == 1 else 1.0
@@ -203,3 +230,14 @@ class _Writer:
 
     def _channels(self, op: Op) -> int:
         return self.graph.tensors[op.inputs[1]].shape[_PER_CHANNEL_AXIS[op.kind]]
+
+
+def _bounds(kind: str, position: int, source: NDArray[np.int32], output: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The constants of PAD (all in front) and of STRIDED_SLICE (the end of each axis): shapes leave them open."""
+    if kind == "PAD":
+        return np.stack([output - source, np.zeros_like(source)], axis=1)
+    return (source - output, source, np.ones_like(source))[position - 1]
+
+
+def _scalar_scale(dtype: str) -> NDArray[np.float32] | None:
+    return None if dtype == "float32" else np.ones(1, np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from models.time_layers import MAKERS as TIME_MAKERS
 from searchspaces import layers
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
@@ -30,17 +31,23 @@ def build(spec: NetworkSpec, *, seed: int = 0, batch_norm_momentum: float | None
     seeds = np.random.SeedSequence(seed).generate_state(len(nodes))
     values: list[Any] = []
     for node, layer_seed in zip(nodes, seeds, strict=True):
-        if isinstance(node.layer, layers.Input):
-            values.append(keras.Input(node.shape, name=node.name))
-            continue
-        make = _MAKERS.get(type(node.layer))
-        if make is None:
-            raise InputError(f"layer {node.name}: no Keras layer for {type(node.layer).__name__}; add one here.")
         layer = node.layer
+        if isinstance(layer, layers.Input):
+            # Maps of a stream's frame are fed as they are held, with the frame in the batch axis.
+            held = node.shape[1:] if len(node.shape) == 4 and values else node.shape
+            values.append(keras.Input(held, name=node.name))
+            continue
+        inputs = [values[index] for index in node.inputs]
+        fed = inputs if len(inputs) > 1 else inputs[0]
+        if (over_time := TIME_MAKERS.get(type(layer))) is not None:
+            values.append(over_time(layer, graph.input_shapes(node), node.name, int(layer_seed))(fed))
+            continue
+        make = _MAKERS.get(type(layer))
+        if make is None:
+            raise InputError(f"layer {node.name}: no Keras layer for {type(layer).__name__}; add one here.")
         if isinstance(layer, layers.BatchNorm) and batch_norm_momentum is not None:
             layer = replace(layer, momentum=batch_norm_momentum)
-        inputs = [values[index] for index in node.inputs]
-        values.append(make(layer, node.name, int(layer_seed))(inputs if len(inputs) > 1 else inputs[0]))
+        values.append(make(layer, node.name, int(layer_seed))(fed))
     name = _identifier(spec.name)
     outputs = {output: values[node] for output, node in graph.outputs}
     if graph.states:
@@ -111,6 +118,14 @@ def _activation(layer: layers.Activation, name: str, seed: int) -> keras.Layer:
     return keras.layers.Activation(layer.name, name=name)
 
 
+def _average_pool(layer: layers.AveragePool2D, name: str, seed: int) -> keras.Layer:
+    return keras.layers.AveragePooling2D(layer.kernel, strides=layer.stride, padding="same", name=name)
+
+
+def _concat(layer: layers.Concat, name: str, seed: int) -> keras.Layer:
+    return keras.layers.Concatenate(axis=layer.axis if layer.axis < 0 else layer.axis + 1, name=name)
+
+
 def _add(layer: layers.Add, name: str, seed: int) -> keras.Layer:
     return keras.layers.Add(name=name)
 
@@ -130,6 +145,7 @@ def _multiply(layer: layers.Multiply, name: str, seed: int) -> keras.Layer:
 _MAKERS: dict[type, Callable[[Any, str, int], keras.Layer]] = {
     layers.Activation: _activation,
     layers.Add: _add,
+    layers.AveragePool2D: _average_pool,
     layers.BatchNorm: _batch_norm,
     layers.Concat: _concat,
     layers.Conv2D: _conv,

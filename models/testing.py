@@ -15,6 +15,8 @@ from searchspaces.blocks import RescaleBlock
 from searchspaces.space import SearchSpace
 from searchspaces.spec import NetworkSpec
 
+_CLIP_FRAMES = 3
+
 
 class OpGraphLike(Protocol):
     """An op graph that can be compared."""
@@ -80,7 +82,8 @@ def check_network_builds(
 ) -> None:
     """The Keras model stores exactly the network's parameters, and its file holds the ops that `lower` foretells.
 
-    Images get a random rescale in front, as exported networks have one, unless the network begins with its own.
+    Images and clips get a random rescale in front, as exported networks have one, unless the network begins with its
+    own. A causal network for clips is looked at in the form that runs, frame by frame.
 
     Raises:
         AssertionError: parameters or ops differ; the message says where.
@@ -88,19 +91,20 @@ def check_network_builds(
     from models.builder import build
 
     rng = np.random.default_rng(seed)
-    if len(spec.input_shape) == 3 and not isinstance(spec.blocks[0], RescaleBlock):
+    if len(spec.input_shape) >= 3 and not isinstance(spec.blocks[0], RescaleBlock):
         channels = spec.input_shape[-1]
         spec = spec.with_rescale(tuple(rng.uniform(0.1, 0.5, channels)), tuple(rng.uniform(-1.0, -0.1, channels)))
+    spec = spec.deployed
     model = build(spec, seed=seed)
     _require_equal(spec.params, model.count_params(), f"params of {spec.name}")
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     _require_equal(spec.trainable_params, trainable, f"trainable_params of {spec.name}")
-    found = model.compute_output_shape(model.input_shape)
-    found = found if isinstance(found, dict) else {"output": found}
-    shapes = {name: tuple(shape[1:]) for name, shape in found.items() if name in spec.output_shapes}
+    outputs = model.output if isinstance(model.output, dict) else dict.fromkeys(spec.output_shapes, model.output)
+    shapes = {name: tuple(outputs[name].shape[1:]) for name in spec.output_shapes}
     _require_equal(spec.output_shapes, shapes, f"output_shapes of {spec.name}")
     randomise_vectors(model, rng)
-    calibration = rng.random((4, *spec.input_shape), dtype=np.float32)
+    clip = (_CLIP_FRAMES, *spec.input_shape[1:]) if spec.streaming else spec.input_shape
+    calibration = rng.random((4, *clip), dtype=np.float32)
     for precision in precisions:
         expected = lower(spec, precision=precision)
         converted = read_tflite(convert(model, precision=precision, calibration=calibration))
@@ -114,8 +118,9 @@ def check_network_builds(
 
 
 def randomise_vectors(model: Any, rng: np.random.Generator) -> None:
-    """Give biases and batch-norm weights positive random values: the converter leaves out what is zero or one."""
-    model.set_weights([rng.uniform(0.5, 1.5, each.shape) if each.ndim == 1 else each for each in model.get_weights()])
+    """Give biases, factors and batch-norm weights positive values: the converter leaves out what is zero or one."""
+    weights = model.get_weights()
+    model.set_weights([np.asarray(rng.uniform(0.5, 1.5, each.shape)) if each.ndim < 2 else each for each in weights])
 
 
 def _require_equal(expected: object, found: object, what: str) -> None:

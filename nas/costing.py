@@ -20,6 +20,7 @@ STATIC_METRICS: dict[str, Callable[[NetworkSpec, OpGraph], float]] = {
     "trainable_params": lambda spec, graph: spec.trainable_params,
     "macs": lambda spec, graph: graph.macs,
     "ops": lambda spec, graph: len(graph.ops),
+    "state_bytes": lambda spec, graph: graph.state_bytes,
     "weight_bytes": lambda spec, graph: graph.weight_bytes,
     "peak_activation_bytes": lambda spec, graph: peak_activation_bytes(graph),
     "arena_bytes": lambda spec, graph: plan_arena(graph).size_bytes,
@@ -107,8 +108,11 @@ class NetworkCosts:
     def assess(
         self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
     ) -> Assessment:
-        """Counted costs first; a target is asked only about what is feasible so far."""
-        spec = self._prepare(self._space.network(architecture))
+        """Counted costs first; a target is asked only about what is feasible so far.
+
+        Costs are those of the form that a device runs: of a stream, one frame's.
+        """
+        spec = self._prepare(self._space.network(architecture)).deployed
         graph = lower(spec, precision=self._precision)
         static = [metric for metric in metrics if metric in STATIC_METRICS]
         values = {metric: float(STATIC_METRICS[metric](spec, graph)) for metric in static}

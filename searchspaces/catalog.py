@@ -9,6 +9,7 @@ from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Shape
 from searchspaces.mobiledet import MobileDetFused, MobileDetIBN, MobileDetTDB
 from searchspaces.mobilenet_v3 import MobileNetV3
+from searchspaces.movinet import MoViNet
 from searchspaces.multi_hardware import MultiHardware
 from searchspaces.proxylessnas import ProxylessNAS
 from searchspaces.proxylessnas_enlarged import ProxylessNASEnlarged
@@ -24,6 +25,7 @@ SPACES: dict[str, type[SearchSpace]] = {
         MobileDetFused,
         MobileDetTDB,
         MobileNetV3,
+        MoViNet,
         MultiHardware,
         ProxylessNAS,
         ProxylessNASEnlarged,

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from math import prod
 
 from searchspaces.errors import InputError, unknown_name
-from searchspaces.layers import Input, Layer, Shape
+from searchspaces.layers import Activation, Dense, Input, Layer, Shape
+from searchspaces.time_layers import CountFrame
+
+# The name of what a network is fed; its states have names of their own.
+INPUT = "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,14 @@ class GraphBuilder:
 
     def __init__(self, input_shape: Shape, *, streaming: bool = False) -> None:
         self.streaming = streaming
-        self._nodes = [Node("input", Input(shape=input_shape), (), input_shape, -1)]
+        self._nodes = [Node(INPUT, Input(shape=input_shape), (), input_shape, -1)]
         self._block = -1
         self._prefix = ""
         self._ends: dict[str, int] = {}
         self._outputs: list[tuple[str, int]] = []
         self._sources: dict[int, str] = {}
         self._states: list[State] = []
+        self._frames_seen: int | None = None
 
     def enter(self, block: int, prefix: str) -> None:
         """Start block number `block`; its layers' names begin with `prefix`."""
@@ -102,9 +107,21 @@ class GraphBuilder:
 
     def state(self, name: str, shape: Shape) -> int:
         """A state of the block: the node that holds what `update` was given in the call before, zeros at first."""
-        source = self.add(name, Input(shape=shape))
+        self._nodes.append(Node(f"state_{self._prefix}_{name}", Input(shape=shape), (), shape, self._block))
+        source = len(self._nodes) - 1
         self._sources[source] = self._nodes[source].name
         return source
+
+    def frames_seen(self) -> int:
+        """How many frames the stream has seen, this one counted: a number that all blocks share."""
+        if self._frames_seen is None:
+            shape = (1, 1, 1, 1)
+            before = Node("state_frames", Input(shape=shape), (), shape, self._block)
+            now = Node("frames_seen", CountFrame(), (len(self._nodes),), shape, self._block)
+            self._nodes += [before, now]
+            self._frames_seen = len(self._nodes) - 1
+            self._states.append(State(before.name, self._frames_seen - 1, self._frames_seen))
+        return self._frames_seen
 
     def update(self, state: int, x: int) -> None:
         """Node `x` is the new value of the state that `state` holds."""
@@ -124,5 +141,13 @@ class GraphBuilder:
         """The finished graph."""
         if self._sources:
             raise InputError(f"states {sorted(self._sources.values())}: expected an update of each; mend their blocks.")
-        outputs = self._outputs or [("output", self._ends[self._prefix])]
+        end = self._ends[self._prefix]
+        outputs = self._outputs or [(_output_name(self._nodes[end].layer), end)]
         return LayerGraph(tuple(self._nodes), tuple(outputs), tuple(self._states))
+
+
+def _output_name(layer: Layer) -> str:
+    """What the only output is called, after the layer it comes from."""
+    if isinstance(layer, Activation) and layer.name in ("softmax", "sigmoid"):
+        return "probabilities"
+    return "logits" if isinstance(layer, Dense) else "output"

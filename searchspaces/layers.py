@@ -1,6 +1,7 @@
 """The primitive layers that blocks are made of: what a framework calls a layer, as plain data.
 
-Shapes leave out the batch: ``(height, width, channels)`` for images, ``(features,)`` for vectors.
+Shapes leave out the batch: ``(height, width, channels)`` for images, ``(features,)`` for vectors, ``(frames, height,
+width, channels)`` for clips (see `time_layers`).
 Each layer knows its output shape and the weights it holds; nothing here allocates them.
 """
 
@@ -156,13 +157,31 @@ class Activation(_SameShape):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GlobalAveragePool(_WithoutWeights):
-    """Mean over height and width: ``(channels,)``, or ``(1, 1, channels)`` where dimensions are kept."""
+    """Mean over height and width: ``(channels,)``, or ``(1, 1, channels)`` where dimensions are kept.
+
+    Of a clip each frame has its own mean, and dimensions are kept; a single frame may do without them.
+    """
 
     keep_dims: bool = False
 
     def output_shape(self, *inputs: Shape) -> Shape:
-        channels = inputs[0][-1]
-        return (1, 1, channels) if self.keep_dims else (channels,)
+        *frames, channels = inputs[0][:-3] + inputs[0][-1:]
+        if self.keep_dims:
+            return (*frames, 1, 1, channels)
+        if frames not in ([], [1]):
+            raise InputError(f"GlobalAveragePool: expected one frame, got shape {inputs[0]}; keep its dimensions.")
+        return (channels,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragePool2D(_WithoutWeights):
+    """Mean over a square window with 'same' padding, which is not counted in."""
+
+    kernel: int
+    stride: int
+
+    def output_shape(self, *inputs: Shape) -> Shape:
+        return (*_strided(inputs[0], self.stride), inputs[0][-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,9 +231,10 @@ class Multiply(_SameShape):
 
 
 def _strided(shape: Shape, stride: int) -> Shape:
-    if len(shape) != 3:
+    """A map's sides after a stride; a clip keeps its frames."""
+    if len(shape) not in (3, 4):
         raise InputError(
-            f"convolution: expected an image (height, width, channels), got shape {shape}; "
-            "give the network an input of three numbers."
+            f"convolution: expected an image (height, width, channels) or a clip (frames, height, width, channels), "
+            f"got shape {shape}; give the network an input of three or four numbers."
         )
-    return tuple(-(-side // stride) for side in shape[:2])
+    return (*shape[:-3], *(-(-side // stride) for side in shape[-3:-1]))

@@ -85,6 +85,7 @@ class Reference:
     values: Mapping[str, Value]
     input_shape: Shape
     classes: int
+    frames_per_second: float | None = None
 
 
 class SearchSpace(ABC):

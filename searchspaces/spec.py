@@ -11,21 +11,32 @@ from searchspaces.blocks import Block, RescaleBlock, SoftmaxBlock, block_from_di
 from searchspaces.errors import InputError
 from searchspaces.graph import GraphBuilder, LayerGraph
 from searchspaces.layers import Shape
+from searchspaces.time_layers import FoldFrames
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """Blocks in running order, for one input shape (without the batch)."""
+    """Blocks in running order, for one input shape (without the batch).
+
+    A network for clips ``(frames, height, width, channels)`` whose blocks are causal has a second form, `streaming`:
+    it is fed a frame a call and carries its states. `deployed` is the form a device runs.
+    """
 
     name: str
     input_shape: Shape
     blocks: tuple[Block, ...]
+    streaming: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.input_shape) not in (1, 3) or any(side < 1 for side in self.input_shape):
+        if len(self.input_shape) not in (1, 3, 4) or any(side < 1 for side in self.input_shape):
             raise InputError(
-                f"input_shape of {self.name}: expected (height, width, channels) or (features,) of positive "
-                f"numbers, got {self.input_shape}; write for example 32x32x3 or 54."
+                f"input_shape of {self.name}: expected (height, width, channels), (frames, height, width, channels) or "
+                f"(features,) of positive numbers, got {self.input_shape}; write for example 32x32x3, 8x64x64x3 or 54."
+            )
+        if self.streaming and (len(self.input_shape) != 4 or self.input_shape[0] != 1):
+            raise InputError(
+                f"input_shape of {self.name}: expected one frame (1, height, width, channels) in a stream, got "
+                f"{self.input_shape}; use the `deployed` form of a clip's network."
             )
         if not self.blocks:
             raise InputError(f"blocks of {self.name}: expected at least one, got none; add a classifier.")
@@ -36,7 +47,10 @@ class NetworkSpec:
     @cached_property
     def graph(self) -> LayerGraph:
         """The primitive layers of all blocks."""
-        builder, x = GraphBuilder(self.input_shape), 0
+        builder, x = GraphBuilder(self.input_shape, streaming=self.streaming), 0
+        if len(self.input_shape) == 4:
+            builder.enter(-1, "clip")
+            x = builder.add("frames", FoldFrames(), x)
         for index, block in enumerate(self.blocks):
             builder.enter(index, block.name)
             x = block.expand(builder, x)
@@ -66,6 +80,24 @@ class NetworkSpec:
         """The values that training changes."""
         return self.graph.count_params()[1]
 
+    @property
+    def is_causal(self) -> bool:
+        """Whether it can run as a stream: no block looks at frames to come."""
+        looks = [block for block in self.blocks if hasattr(block, "causal")]
+        return bool(looks) and all(block.causal for block in looks)
+
+    @property
+    def deployed(self) -> NetworkSpec:
+        """The form that a device runs: causal networks a frame at a time, all others as they are."""
+        if self.streaming or not self.is_causal:
+            return self
+        return replace(self, input_shape=(1, *self.input_shape[1:]), streaming=True)
+
+    @property
+    def state_shapes(self) -> dict[str, Shape]:
+        """The shapes of the states it carries from call to call, by name, without the batch."""
+        return {state.name: self.graph.nodes[state.source].shape for state in self.graph.states}
+
     def without_softmax(self) -> NetworkSpec:
         """The same network ending in logits, as training wants it."""
         if isinstance(self.blocks[-1], SoftmaxBlock):
@@ -88,6 +120,7 @@ class NetworkSpec:
             "name": self.name,
             "input_shape": list(self.input_shape),
             "blocks": [block_to_dict(block) for block in self.blocks],
+            **({"streaming": True} if self.streaming else {}),
         }
 
     @classmethod
@@ -105,4 +138,9 @@ class NetworkSpec:
             )
         if not isinstance(blocks, (list, tuple)):
             raise InputError(f"network: expected blocks as a list of mappings, got {blocks!r}; see a written network.")
-        return cls(name=str(data["name"]), input_shape=tuple(shape), blocks=tuple(map(block_from_dict, blocks)))
+        return cls(
+            name=str(data["name"]),
+            input_shape=tuple(shape),
+            blocks=tuple(map(block_from_dict, blocks)),
+            streaming=bool(data.get("streaming", False)),
+        )

@@ -158,6 +158,7 @@ def _network(trial: Trial, config: SearchConfig, parts: Parts) -> tuple[NetworkS
         return None
     if parts.task is not None:
         spec = prepared(spec, parts.task)
+    spec = spec.deployed
     precision: Any = config.precision
     return spec, lower(spec, precision=precision)
 

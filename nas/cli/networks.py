@@ -12,6 +12,7 @@ from searchspaces.errors import NoResultError
 
 if TYPE_CHECKING:
     from hardware_profiles.op_graph import OpGraph
+    from searchspaces.catalog import NamedNetwork
     from searchspaces.layers import Shape
     from searchspaces.spec import NetworkSpec
 
@@ -124,8 +125,9 @@ def describe(network: str, input_text: str | None, classes: int | None, as_json:
     from searchspaces.catalog import named_network, parse_shape
 
     named = named_network(network, parse_shape(input_text) if input_text else None, classes)
-    graph = lower(named.spec)
-    data = description(named.name, named.architecture.id, named.spec, graph)
+    data = description(named.name, named.architecture.id, named.spec, lower(named.spec.deployed))
+    if len(named.spec.input_shape) == 4:
+        data.update(_over_time(named))
     if as_json:
         print_json(data)
         return
@@ -160,6 +162,25 @@ def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph)
     }
 
 
+def _over_time(named: NamedNetwork) -> dict[str, Any]:
+    """What a network for clips costs over time; `macs` itself is of one run: a clip, or a frame of a stream."""
+    from hardware_profiles.lower import lower
+
+    spec, deployed = named.spec, lower(named.spec.deployed)
+    frames = spec.input_shape[0]
+    per_clip = lower(spec).macs
+    reference = named.space.references.get(named.name)
+    return {
+        "frames": frames,
+        "frames_per_second": None if reference is None else reference.frames_per_second,
+        "streaming": spec.is_causal,
+        "macs_per_clip": per_clip,
+        "macs_per_frame": deployed.macs if spec.is_causal else per_clip / frames,
+        "states": len(spec.deployed.state_shapes),
+        "state_bytes": deployed.state_bytes,
+    }
+
+
 def parsed_input(text: str | None) -> Shape | None:
     """The shape of `--input`, None where it was left out."""
     from searchspaces.catalog import parse_shape
@@ -188,6 +209,8 @@ def _portability_text(portability: dict[str, Any]) -> dict[str, str]:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_text, value)) if any(isinstance(item, list) for item in value) else _joined(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

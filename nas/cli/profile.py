@@ -108,7 +108,7 @@ def _profile_network(
     from hardware_profiles.write_tflite import write_tflite
     from searchspaces.catalog import named_network
 
-    spec = named_network(network, parsed_input(input_text), classes).spec
+    spec = named_network(network, parsed_input(input_text), classes).spec.deployed
     graph = lower(spec, precision="int8" if precision == "int8" else "float32")
     if refused := target.unsupported(graph):
         raise InputError(f"{network}: {target.name} refuses {', '.join(refused)}; choose another network or target.")

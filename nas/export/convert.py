@@ -18,8 +18,12 @@ from numpy.typing import NDArray
 
 from hardware_profiles.op_order import reorder_tflite
 from hardware_profiles.quiet import quiet_stderr
+from nas.export.edit import bare_boundary, edited, named
+from nas.export.freeze import freeze
+from nas.export.stream import float_nodes, quantised, stream_calls
 from nas.frameworks import load_keras
 from searchspaces.errors import InputError, MissingError, NoResultError, unknown_name
+from searchspaces.graph import INPUT
 
 Precision: TypeAlias = Literal["float32", "float16", "dynamic", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "dynamic", "int8")
@@ -29,10 +33,11 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
     """The .tflite file of a Keras model at batch 1; its branches run depth first from the outputs.
 
     Args:
-        model: a Keras model with one input.
+        model: a Keras model; one with states, or with several outputs, gets a signature that names them.
         precision: float16 halves the weights, dynamic quantises them alone, int8 quantises everything, input and
             output too.
-        calibration: for int8, examples ``[count, *input_shape]`` as the network is fed them, from the training split.
+        calibration: for int8, examples ``[count, *input_shape]`` as the network is fed them, from the training split;
+            for a stream whole clips ``[count, frames, height, width, channels]``.
 
     Raises:
         InputError: unknown precision, missing calibration, or an operator TFLite has no built-in for.
@@ -41,18 +46,15 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
     """
     load_keras()
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     if precision not in PRECISIONS:
         raise unknown_name("precision", precision, PRECISIONS)
     examples = _checked_calibration(model, calibration) if precision == "int8" else None
     _check_backend()
-    signature = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="input")
-    function = tf.function(lambda x: model(x, training=False)).get_concrete_function(signature)
-    # Without freezing, the converter writes variables and the ops that read them, which no delegate takes.
-    frozen = convert_variables_to_constants_v2(function)
+    network = freeze(model)
+    stream = len(network.inputs) > 1
     with _quiet(), quiet_stderr():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([network.function])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -61,11 +63,16 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
         if examples is not None:
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
-            converter.representative_dataset = lambda: _feed(examples)
+            converter.representative_dataset = lambda: stream_calls(network, examples) if stream else _feed(examples)
         try:
-            data: bytes = converter.convert()
+            if stream and examples is not None:
+                data = edited(quantised(converter, float_nodes(model, network)), bare_boundary)
+            else:
+                data = converter.convert()
         except Exception as error:  # the converter raises its own class or a bare one, by version
             raise _refusal(error, precision) from error
+    if stream or len(network.outputs) > 1:
+        data = edited(data, named(network.inputs, network.outputs))
     return reorder_tflite(data)
 
 
@@ -97,10 +104,14 @@ def _check_backend() -> None:
 def _checked_calibration(model: Any, calibration: NDArray[Any] | None) -> NDArray[Any]:
     if calibration is None or not len(calibration):
         raise InputError("calibration: expected training examples for int8, got none; pass some hundred of them.")
-    if calibration.shape[1:] != tuple(model.input_shape[1:]):
+    stream = isinstance(model.input, dict)
+    first = 2 if stream else 1  # of a clip, all but its frames
+    shape = tuple((model.input[INPUT] if stream else model.input).shape)[first:]
+    if calibration.shape[first:] != shape:
+        what = "clips of frames" if stream else "examples"
         raise InputError(
-            f"calibration: expected examples of shape {tuple(model.input_shape[1:])}, got {calibration.shape[1:]}; "
-            "pass them as the network is fed."
+            f"calibration: expected {what} of shape {shape}, got {calibration.shape[first:]}; pass them as the network "
+            "is fed."
         )
     return calibration
 

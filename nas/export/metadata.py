@@ -15,13 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from hardware_profiles.litert import Model, model_name, read_model
-from hardware_profiles.read_tflite import IDENTIFIER
+from nas.export.edit import edited
 from searchspaces.errors import InputError
 
 ENTRY: Final = b"PARETONAS"
 MAX_METADATA_BYTES: Final = 1 << 20
 _MAX_ENTRIES = 1000
-_BUFFER_ALIGNMENT = 16
 
 
 def embed_metadata(tflite: bytes, payload: Mapping[str, Any]) -> bytes:
@@ -30,31 +29,22 @@ def embed_metadata(tflite: bytes, payload: Mapping[str, Any]) -> bytes:
     Raises:
         InputError: the payload is more than 1 MiB or no JSON; the file is no TFLite file or has such an entry.
     """
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
-    class AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-        """The schema asks for weights at multiples of 16 bytes; the Python builder gives 4 of itself."""
-
-        def CreateNumpyVector(self, x: Any) -> int:
-            self.Prep(_BUFFER_ALIGNMENT, x.nbytes)
-            return int(super().CreateNumpyVector(x))
-
     text = _to_json(payload)
-    try:
-        model = schema.ModelT.InitFromPackedBuf(read_model(tflite), 0)
-    except (struct.error, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged("the model", str(error)) from error
-    if any(entry.name == ENTRY for entry in model.metadata or []):
-        raise InputError("model: expected a freshly converted file, got one with Paretonas metadata; convert it again.")
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = np.frombuffer(text, np.uint8)
-    entry.name, entry.buffer = ENTRY, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    builder = AlignedBuilder(len(tflite) + len(text) + 1024)
-    builder.Finish(model.Pack(builder), IDENTIFIER)
-    return bytes(builder.Output())
+
+    def add(model: Any) -> None:
+        from ai_edge_litert import schema_py_generated as schema
+
+        if any(entry.name == ENTRY for entry in model.metadata or []):
+            raise InputError(
+                "model: expected a freshly converted file, got one with Paretonas metadata; convert it again."
+            )
+        buffer, entry = schema.BufferT(), schema.MetadataT()
+        buffer.data = np.frombuffer(text, np.uint8)
+        entry.name, entry.buffer = ENTRY, len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata = [*(model.metadata or []), entry]
+
+    return edited(tflite, add)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -10,9 +10,11 @@ from searchspaces.blocks.convolutions import ConvBlock, MBConv
 from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
 from searchspaces.blocks.detection import Endpoints, ExtraMap, SSDLiteHead
 from searchspaces.blocks.ends import DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
+from searchspaces.blocks.video import ClipPoolBlock, VideoMBConv
 
 __all__ = [
     "Block",
+    "ClipPoolBlock",
     "ConvBlock",
     "DenseBlock",
     "Endpoints",
@@ -24,6 +26,7 @@ __all__ = [
     "SSDLiteHead",
     "SoftmaxBlock",
     "TuckerConv",
+    "VideoMBConv",
     "block_from_dict",
     "block_to_dict",
 ]

@@ -11,6 +11,7 @@ from searchspaces.blocks.convolutions import ConvBlock, MBConv
 from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
 from searchspaces.blocks.detection import Endpoints, ExtraMap, SSDLiteHead
 from searchspaces.blocks.ends import DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
+from searchspaces.blocks.video import ClipPoolBlock, VideoMBConv
 from searchspaces.errors import InputError, unknown_name
 
 KINDS: dict[str, type[Any]] = {
@@ -21,7 +22,9 @@ KINDS: dict[str, type[Any]] = {
         MBConv,
         FusedMBConv,
         TuckerConv,
+        VideoMBConv,
         PoolBlock,
+        ClipPoolBlock,
         DenseBlock,
         SoftmaxBlock,
         ExtraMap,

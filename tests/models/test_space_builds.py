@@ -24,6 +24,7 @@ SKIPS = {f"layer_{group}_{layer}": "skip" for group in range(1, 6) for layer in 
 FLAT = {f"layer_{group}_{layer}": "skip" for group in range(2, 7) for layer in range(2, 5)}
 FLAT |= {"width_5": 48, "width_6": 80, "width_7": 96}
 FEW_LAYERS = SKIPS | {"layer_2_2": "bottleneck", "layer_5_3": "bottleneck"}
+FEW_BOTTLENECKS = {f"depth_{number}": 1 for number in (1, 2, 4, 5)} | {"depth_3": 2}
 CASES = [
     ("bignas", (33, 31, 3), 10, SHALLOW),
     ("bignas", (16, 20, 1), 2, SHALLOW | {"width": 0.5, "stem_stride": 2}),
@@ -34,6 +35,9 @@ CASES = [
     ("mobiledet-tdb", (17, 20, 3), 2, FLAT | {"head": "none", "stem_stride": 2}),
     ("mobilenet-v3", (33, 31, 3), 10, FEW_LAYERS | {"separable": "convolution"}),
     ("mobilenet-v3", (12, 9, 1), 2, FEW_LAYERS | {"expansion_5_3": 1, "se_5_3": 0.25}),
+    ("movinet", (5, 17, 20, 3), 4, FEW_BOTTLENECKS),
+    ("movinet", (5, 17, 20, 3), 4, FEW_BOTTLENECKS | {"form": "stream", "positional": "sinusoidal"}),
+    ("movinet", (1, 8, 8, 1), 2, FEW_BOTTLENECKS | {"form": "stream", "stem_stride": 2}),
     ("multi-hardware", (40, 24, 3), 10, FEW_LAYERS | {"features_norm": "batch_norm"}),
     ("proxylessnas", (32, 32, 3), 10, FEW_LAYERS),
     ("proxylessnas-enlarged", (8, 8, 3), 3, FEW_LAYERS | {"activation": "relu6"}),

@@ -157,7 +157,7 @@ def test_describe_a_network_by_its_id(answer: Callable[..., Any]) -> None:
         "macs": 4 * 32 + 32 * 32 + 32 * 3,
         "input_shape": [4],
         "output_shapes": [[3]],
-        "output_names": ["output"],
+        "output_names": ["probabilities"],
         "weight_bytes": 4 * 1315,
         "peak_activation_bytes": found["peak_activation_bytes"],
         "arena_bytes": found["arena_bytes"],

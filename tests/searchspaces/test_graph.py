@@ -52,15 +52,17 @@ def test_a_state_is_fed_at_one_node_and_renewed_at_another():
     builder.update(state, new)
     builder.leave(new)
     graph = builder.build()
-    assert graph.states == (State("stem_sum", state, new),)
+    assert graph.states == (State("state_stem_sum", state, new),)
     assert graph.results == (new, new)
 
 
 def test_a_state_without_an_update_or_of_another_shape_is_refused():
     builder = started(streaming=True)
     state = builder.state("sum", (1, 1, 3))
-    with pytest.raises(InputError, match=re.escape("state stem_sum: expected a new value of shape (1, 1, 3), got (4,")):
+    with pytest.raises(
+        InputError, match=re.escape("state state_stem_sum: expected a new value of shape (1, 1, 3), got (4,")
+    ):
         builder.update(state, 0)
     builder.leave(0)
-    with pytest.raises(InputError, match=re.escape("states ['stem_sum']: expected an update of each")):
+    with pytest.raises(InputError, match=re.escape("states ['state_stem_sum']: expected an update of each")):
         builder.build()

@@ -43,6 +43,8 @@ def check_lowering(spec: NetworkSpec) -> None:
         ("mobiledet-tdb", (64, 64, 3), 3, {}),
         ("mobilenet-v3", (32, 32, 3), 10, {}),
         ("mobilenet-v3", (33, 31, 1), 1, {"width_4": 112, "separable": "skip"}),
+        ("movinet", (5, 33, 40, 3), 7, {}),
+        ("movinet", (4, 16, 16, 1), 3, {"form": "stream", "positional": "sinusoidal", "depth_5": 2}),
         ("multi-hardware", (40, 24, 3), 10, {}),
         ("multi-hardware", (8, 8, 1), 2, {"layer_2_3": "skip", "features_norm": "batch_norm"}),
         ("proxylessnas", (32, 32, 3), 10, {}),
