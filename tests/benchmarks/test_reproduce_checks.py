@@ -20,13 +20,19 @@ def networks() -> Networks:
         # The EfficientNet-B0 of Keras: 5,330,571 values, of which 7 are its normalisation layer's.
         ("params efficientnet-b0", 5_330_564),
         ("trainable_params efficientnet-b0", 5_288_548),
+        ("statistics efficientnet-b0", 42_016),
         ("params_without_batch_norm efficientnet-b0", 5_288_548 - 42_016),
+        ("stored_bytes efficientnet-b0", 4 * 5_330_564),
         # 3x3 kernels from 3 to 32 channels, with batch norm, on half the side of 224.
         ("trainable_params efficientnet-b0 blocks=stem", 9 * 3 * 32 + 2 * 32),
         ("macs efficientnet-b0 blocks=stem", 112 * 112 * 9 * 3 * 32),
         ("macs efficientnet-b0 blocks=stem input=33x65x3", 17 * 33 * 9 * 3 * 32),
         ("macs efficientnet-b0 blocks=classifier", 1280 * 1000),
         ("trainable_params efficientnet-b0 blocks=pool,classifier", 1280 * 1000 + 1000),
+        # A dense network's file holds its weights and biases.
+        ("weight_bytes tabnas-higgs", 4 * 5265),
+        ("block_count efficientnet-b0 stage*", 16),
+        ("block_count efficientnet-b0 stem,stage1_*,head", 3),
         ("sides efficientnet-b0 blocks=stem,stage*", "224-112-112-56-28-14-14-7-7"),
         ("map_after efficientnet-b0 stage7_1", "7x7x320"),
         ("widths_divide_by 8 efficientnet-b0", "no"),
@@ -34,6 +40,9 @@ def networks() -> Networks:
         ("output_sides bignas-max axis=channels", "1000"),
         ("lie_between params 4e6,5e6 bignas-min efficientnet-b0", "yes"),
         ("lie_between params 4e6,6e6 bignas-min efficientnet-b0", "no"),
+        ("total params efficientnet-b0 tabnas-higgs", 5_330_564 + 5265),
+        ("percent_less params efficientnet-b0 10661128", 50.0),
+        ("percent_less macs efficientnet-b0 21676032 blocks=stem", 50.0),
         ("space_size tabnas", 168_400),
         ("space_size tabnas layers=2 width_1=8", 20),
         ("dense_params 2-4-2-1", 25),
@@ -56,8 +65,11 @@ def test_values_counted_by_hand(networks: Networks, check: str, value: int | str
         ("macs efficientnet-b0 blocks=tail*", "expected patterns of block names .* it has stem, stage1_1"),
         ("sides efficientnet-b0", "missing a required argument: 'blocks'"),
         ("output_sides efficientnet-b0 axis=depth", "axis: expected one of"),
+        ("largest_op_values efficientnet-b0 per=second", "per: expected one of"),
         ("lie_between sides 1 efficientnet-b0 efficientnet-b0", "missing a required argument"),
+        ("total map_after efficientnet-b0 efficientnet-b0", "missing a required argument"),
         ("output_sides efficientnet-b0 axis=height", "expected outputs that have a height"),
+        ("percent_less output_sides efficientnet-b0 3 axis=channels", "expected one that gives a number"),
         ("latency host-cpu proxylessnas-mobile", "expected one that predicts, got a measured one"),
         ("latency pixel1-cpu efficientnet-b0", "unsupported op LOGISTIC"),
         ("relative_latency best mobilenet-v2 mobilenet-v2", "metric: expected one of"),
@@ -78,6 +90,25 @@ def test_the_parts_of_a_network_add_up(networks: Networks) -> None:
         parts = [run_check(networks, f"{check} efficientnet-b0 blocks={patterns}") for patterns in ("s*", "[!s]*")]
         assert sum(map(int, parts)) == run_check(networks, f"{check} efficientnet-b0")
         assert all(parts)
+
+
+def test_the_largest_convolution(networks: Networks) -> None:
+    # The depthwise convolution that opens stage 2: 96 channels, from maps of side 112 to maps of side 56.
+    values = 96 * (112 * 112 + 56 * 56)
+    assert run_check(networks, "largest_op_values efficientnet-b0") == values
+    assert run_check(networks, "largest_op_bytes efficientnet-b0") == 4 * values
+
+
+def test_a_clip_as_a_stream_is_its_frames_and_one_verdict(networks: Networks) -> None:
+    # Only the two dense layers wait for the end of the clip: 480 to 2048 to 600 classes.
+    frame, clip = (
+        run_check(networks, f"{check} movinet-a0-stream{once}")
+        for check, once in (("frame_macs", ""), ("clip_macs", " once=hidden,classifier"))
+    )
+    dense = 480 * 2048 + 2048 * 600
+    assert clip == 50 * (int(frame) - dense) + dense
+    with pytest.raises(InputError, match="expected one for clips"):
+        run_check(networks, "frames_per_second efficientnet-b0")
 
 
 def test_networks_within_a_limit_are_counted_as_one_by_one(networks: Networks) -> None:

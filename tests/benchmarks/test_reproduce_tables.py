@@ -18,12 +18,23 @@ from searchspaces.errors import InputError
 GOLDEN = {
     "bignas": {EQUAL: 2, WITHIN: 22, NOT_HERE: 25, UNCONFIRMED: 9},
     "mobiledets": {EQUAL: 32, WITHIN: 24, NOT_HERE: 37},
+    "movinets": {EQUAL: 53, WITHIN: 46, DIFFERS: 22, NOT_HERE: 61, UNCONFIRMED: 30},
     "multi-hardware": {EQUAL: 12, WITHIN: 33, DIFFERS: 4, NOT_HERE: 182},
     "tabnas": {EQUAL: 16, NOT_HERE: 3, UNCONFIRMED: 7},
     "tunas": {EQUAL: 4, WITHIN: 23, NOT_HERE: 16},
 }
 
+_EVERY_STREAM = (
+    "GFLOPs a clip of the stream form, which are multiply-adds",
+    "size of the .tflite file, float32, one frame",
+    "state tensors",
+)
 DIFFERENT = {
+    *(f"movinet-a{size}-stream: {quantity}" for size in range(6) for quantity in _EVERY_STREAM),
+    "movinet-a2: GFLOPs a clip, which are multiply-adds",
+    "movinet-a1: parameters in the paper",
+    "movinet-a2: parameters in the paper",
+    "movinet-a6: parameters of the ensemble of A4 and A5",
     "mobilenet-multi-avg-1.5x: multiply-adds in the MobileNetV4 paper",
     "mobilenet-v3-small: multiply-adds",
     "mobilenet-v3-small-minimalistic: multiply-adds",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.reproduce.checks import counts, detection, devices, shapes, spaces
+from benchmarks.reproduce.checks import counts, detection, devices, shapes, spaces, streams
 from benchmarks.reproduce.networks import Networks, Value
 from searchspaces.errors import InputError, unknown_name
 
@@ -32,6 +32,17 @@ def lie_between(networks: Networks, figure: str, values: str, low: str, high: st
     return "yes" if all(least < float(value) < most for value in values.split(",")) else "no"
 
 
+def total(networks: Networks, figure: str, first: str, second: str) -> float:
+    """The sum over two networks, which run one after the other: `total macs FIRST SECOND`."""
+    return sum(_number(networks, f"{figure} {network}") for network in (first, second))
+
+
+def percent_less(networks: Networks, figure: str, network: str, other: str, **options: str) -> float:
+    """By how much a network has less than a published number: `percent_less macs NETWORK 1452e9`."""
+    check = " ".join([figure, network, *(f"{name}={value}" for name, value in options.items())])
+    return 100 * (1 - _number(networks, check) / float(other))
+
+
 def _number(networks: Networks, check: str) -> int | float:
     value = run_check(networks, check)
     if isinstance(value, str):
@@ -43,12 +54,15 @@ CHECKS: Final[Mapping[str, Callable[..., Value]]] = MappingProxyType(
     {
         check.__name__: check
         for check in (
-            *(counts.params, counts.trainable_params, counts.params_without_batch_norm, counts.macs),
-            *(shapes.sides, shapes.map_after, shapes.widths_divide_by, shapes.output_sides),
+            *(counts.params, counts.trainable_params, counts.params_without_batch_norm, counts.statistics, counts.macs),
+            *(counts.stored_bytes, counts.weight_bytes, counts.largest_op_values, counts.largest_op_bytes),
+            *(shapes.block_count, shapes.sides, shapes.map_after, shapes.widths_divide_by, shapes.output_sides),
             *(spaces.space_size, spaces.index_count, spaces.dense_params, spaces.dense_under),
+            *(streams.clip_size, streams.frames_per_second, streams.frame_macs, streams.clip_macs),
+            *(streams.state_count, streams.buffer_values),
             *(detection.feature_sides, detection.anchor_count, detection.score_count),
             *(devices.latency, devices.portable, devices.relative_latency),
-            lie_between,
+            *(lie_between, total, percent_less),
         )
     }
 )

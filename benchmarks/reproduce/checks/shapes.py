@@ -13,6 +13,11 @@ from searchspaces.spec import NetworkSpec
 _AXES = {"height": -3, "width": -2, "channels": -1}
 
 
+def block_count(networks: Networks, network: str, blocks: str) -> int:
+    """How many blocks match a pattern."""
+    return len(chosen_blocks(networks.spec(network), blocks))
+
+
 def sides(networks: Networks, network: str, *, blocks: str) -> str:
     """The height of the input and of the map after each group of blocks; a group shares its name up to `_`."""
     spec = networks.spec(network)
