@@ -35,7 +35,7 @@ def clip_list(
     shift: int | None = None,
     flip: bool = False,
 ) -> ArrayTask:
-    """Clips named in a text file, one a line: `PATH LABEL`, or `PATH START END LABEL`, separated by spaces.
+    """Clips named in a text file, one a line: `PATH LABEL`, or `PATH START END LABEL`, separated by spaces or tabs.
 
     PATH is a video file or a folder of frames; START and END are its first and last frame that count, from 1. A path
     with spaces in it is taken whole. Lines that begin with # are left out. Clips cut from one PATH are in one part.
@@ -128,14 +128,14 @@ def read_rows(path: Path, root: Path) -> list[Row]:
 
 
 def _row(number: int, line: str, path: Path, root: Path) -> Row:
-    name, _, label = line.rpartition(" ")
     words = line.rsplit(maxsplit=3)
     ranged = len(words) == 4 and words[1].isdecimal() and words[2].isdecimal()
-    if not ranged and not name.strip():
+    name, *label = words[:1] + words[3:] if ranged else line.rsplit(maxsplit=1)
+    if not label:
         raise InputError(
             f"line {number}: expected 'PATH LABEL' or 'PATH START END LABEL' in {str(path)!r}, got {line!r}; mend it."
         )
-    place = root / (words[0] if ranged else name.strip())
+    place = root / name
     if not place.exists():
         raise InputError(
             f"line {number}: expected a video file or a folder of frames, got nothing at {str(place)!r}; correct the"
@@ -144,7 +144,7 @@ def _row(number: int, line: str, path: Path, root: Path) -> Row:
     return Row(
         line=number,
         path=place,
-        label=label,
+        label=label[0],
         start=int(words[1]) if ranged else None,
         end=int(words[2]) if ranged else None,
     )

@@ -57,7 +57,9 @@ def open_source(path: Path) -> FrameSource:
     if path.is_dir():
         return FrameFolder(path)
     if not path.is_file():
-        raise InputError(f"video {str(path)!r}: expected a video file or a folder of frames, got nothing there.")
+        raise InputError(
+            f"video {str(path)!r}: expected a video file or a folder of frames, got nothing there; check it."
+        )
     return VideoFile(path)
 
 
@@ -111,8 +113,11 @@ class VideoFile:
         self.name = f"video {str(path)!r}"
         self._path, self._count = path, -1
         self._av = _pyav(self.name)
-        with path.open("rb") as file:
-            start = file.read(16)
+        try:
+            with path.open("rb") as file:
+                start = file.read(16)
+        except OSError as error:
+            raise InputError(f"{self.name}: expected a readable file, got: {error.strerror}; check it.") from error
         found = [name for pattern, name in _DEMUXERS if pattern.match(start)]
         if not found:
             raise InputError(

@@ -187,7 +187,7 @@ def test_a_list_says_which_frames_count(tmp_path: Path, write_frames: Write) -> 
     assert isinstance(task, ArrayTask)
     assert task.class_names == ("run", "sit")
     assert np.array_equal(task.split("test").x, NOISE[task.rows["test"]][:, 1::2])
-    lines = [f"clip{number} {3} {6} {number % 2}" for number in range(10)]
+    lines = [f"clip{number} 3\t6 {number % 2}" for number in range(10)]
     for number in range(10):
         (tmp_path / f"clip {number}").rename(tmp_path / f"clip{number}")
     task = tasks.create("clip-list", path=write_list(tmp_path, *lines), input_shape=[4, 6, 8, 3])
