@@ -11,6 +11,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -59,8 +60,10 @@ class TrialStore:
             raise InputError(f"{path}: expected a trial log, found none; give the folder of a search.")
         uri = f"{path.resolve().as_uri()}?{_mode(path, read_only=read_only)}"
         try:
-            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
-            self._prepare(read_only)
+            with ExitStack() as opened:
+                self._database = opened.enter_context(closing(sqlite3.connect(uri, uri=True, isolation_level=None)))
+                self._prepare(read_only)
+                opened.pop_all()
         except sqlite3.DatabaseError as error:
             raise InputError(
                 f"{path}: expected the trial log of a search, got something SQLite refuses ({error}); "

@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from nas.evaluators.train import prepared
 from nas.task import TaskDescription
 from searchspaces.blocks import ConvBlock, SSDLiteHead
 from searchspaces.spec import NetworkSpec
+
+# No test depends on time, and a busy machine is no reason to fail.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 # FFmpeg's encoder for a kind of file, and the pixels it takes.
 ENCODERS = {
