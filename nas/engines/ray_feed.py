@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ray.tune import Callback
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
 
 from nas.engines.base import Progress
@@ -54,8 +54,8 @@ class Feed(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         """Write down how a trial ended, unless the wall clock cut it."""
         number = self._numbers.pop(trial_id)
-        last = self._last.pop(trial_id, None) if result is None else result
-        outcome = _outcome(last or {}, error, self._search)
+        last = self._last.pop(trial_id, None)
+        outcome = _outcome(result or last or {}, error, self._search)
         if outcome is not None:
             self._search.finished({number: outcome})
             self._progress(self._search)
@@ -67,10 +67,11 @@ class Feed(Searcher):  # type: ignore[misc]
         """Nothing: a new searcher is fed from the trial log."""
 
 
-class Started(Callback):  # type: ignore[misc]
-    """Logs the start of trials."""
+class Started(TrialProgressCallback):  # type: ignore[misc]
+    """Logs the start of trials, in the place of Tune's own printer, which would keep every trial it printed."""
 
     def __init__(self, search: Search, progress: Progress) -> None:
+        super().__init__()
         self._search, self._progress = search, progress
 
     def __getstate__(self) -> dict[str, Any]:
@@ -82,6 +83,12 @@ class Started(Callback):  # type: ignore[misc]
         if self._search.trials[number].state == "PROPOSED":
             self._search.started(number)
             self._progress(self._search)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        """Nothing: the feed is told."""
+
+    def log_result(self, trial: Any, result: Any, error: bool = False) -> None:
+        """Nothing: the command line shows progress."""
 
 
 def _config(search: Search, trial: Trial) -> dict[str, Any]:

@@ -9,25 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from nas.engines.base import Progress
 from nas.engines.batches import run_batches
+from nas.engines.ray_connect import LOCAL, connect, prepare_token
 from nas.evaluators.base import Evaluator, Request
 from nas.options import call_with_options
 from nas.search import Search
-from searchspaces.errors import InputError, MissingError, unknown_name
+from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture
 
-_PACKAGES = ("nas", "searchspaces", "models", "hardware_profiles", "benchmarks", "reports")
 _GRACE_S = 60.0
-_CONNECT_S = 5.0
-_LOCAL = "local"
 # No result files beside our log, no table of its own on the terminal, and a last report without metrics is fine.
 _TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -54,7 +50,7 @@ class RayEngine:
     def __init__(
         self,
         *,
-        address: str = _LOCAL,
+        address: str = LOCAL,
         workers: int = 0,
         cpus_per_trial: float = 1,
         gpus_per_trial: float = 0,
@@ -87,44 +83,18 @@ class RayEngine:
             return
         if not search.pending() and not search.wants_more():
             return
+        prepare_token(self._address)
         import ray
 
         started = not ray.is_initialized()
         if started:
-            self._connect()
+            connect(self._address, workers=self._workers, cpus_per_trial=self._resources["cpu"])
         try:
             self._tune(search, evaluator, folder, progress)
         finally:
             search.flush()
             if started:
                 ray.shutdown()
-
-    def _connect(self) -> None:
-        import ray
-
-        threads = str(max(1, int(self._resources["cpu"])))
-        env = {
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_NUM_INTRAOP_THREADS": threads,
-            "TF_NUM_INTEROP_THREADS": "1",
-            "OMP_NUM_THREADS": threads,
-        }
-        options: dict[str, Any] = {"runtime_env": {"env_vars": env}}
-        if self._address == _LOCAL:
-            options.update(include_dashboard=False)
-            if self._workers:
-                options["num_cpus"] = max(1, round(self._workers * self._resources["cpu"]))
-        else:
-            # Nodes may not have the package, or another release of it: they compute with this one.
-            options["runtime_env"]["py_modules"] = [package_folder(name) for name in _PACKAGES]
-        try:
-            _check_reachable(self._address)
-            ray.init(address=self._address, log_to_driver=False, logging_level=logging.ERROR, **options)
-        except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
-            raise MissingError(
-                f"engine ray: no cluster at {self._address!r} ({error}); start one with `ray start --head`, "
-                "give it the same RAY_AUTH_MODE and token as this command, or leave the address out."
-            ) from error
 
     def _tune(self, search: Search, evaluator: Evaluator, folder: Path, progress: Progress) -> None:
         import ray
@@ -160,28 +130,13 @@ class RayEngine:
         tuner.fit()
 
     def _asha(self, evaluator: Evaluator) -> Any:
+        from nas.engines.ray_forget import FirstComeFirstServed
+
         if not self._scheduler:
-            return None
+            return FirstComeFirstServed()
         options = {"metric": evaluator.metrics[0], **self._scheduler}
         del options["name"]
         return call_with_options("engine ray: scheduler asha", _make_asha, options)
-
-
-def _check_reachable(address: str) -> None:
-    """Raise `ConnectionError` at once where nobody listens at ``host:port``: Ray itself would wait for minutes."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host:
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
-    except (OSError, ValueError) as error:
-        raise ConnectionError(f"nobody listens there: {error}") from error
-
-
-def package_folder(name: str) -> str:
-    """The folder a package of ours is imported from."""
-    (path,) = import_module(name).__path__
-    return str(path)
 
 
 def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
@@ -216,9 +171,9 @@ def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
 
 
 def _make_asha(*, metric: str, grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
-    from ray.tune.schedulers import ASHAScheduler
+    from nas.engines.ray_forget import SuccessiveHalving
 
-    return ASHAScheduler(
+    return SuccessiveHalving(
         time_attr="epoch",
         metric=metric,
         mode="max",

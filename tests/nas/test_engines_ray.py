@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +38,27 @@ class NoCosts:
     def check_names(self, metrics: object) -> None: ...
 
 
-def make_search(folder: Path, **budget: Any) -> Search:
-    space, objectives = TabNAS((4,), 3), (Objective(metric="accuracy", direction="maximize"),)
-    controller = RandomSearch(space, objectives)
-    return Search(
-        store=TrialStore(folder / "trials.sqlite"),
-        controller=controller,
-        proposer=Proposer(space, controller, NoCosts(), constraints=(), metrics=(), seed=3),
-        objectives=objectives,
-        budget=Budget(**budget),
-        seed=3,
-    )
+MakeSearch = Callable[..., Search]
+
+
+@pytest.fixture
+def make_search() -> Iterator[MakeSearch]:
+    """Makes searches in a folder; their logs are closed after the test."""
+    with ExitStack() as stores:
+
+        def make(folder: Path, **budget: Any) -> Search:
+            space, objectives = TabNAS((4,), 3), (Objective(metric="accuracy", direction="maximize"),)
+            controller = RandomSearch(space, objectives)
+            return Search(
+                store=stores.enter_context(TrialStore(folder / "trials.sqlite")),
+                controller=controller,
+                proposer=Proposer(space, controller, NoCosts(), constraints=(), metrics=(), seed=3),
+                objectives=objectives,
+                budget=Budget(**budget),
+                seed=3,
+            )
+
+        yield make
 
 
 def make_evaluator(act: Callable[[Request], dict[str, Any]]) -> Any:
@@ -93,7 +105,7 @@ def quiet(search: Search) -> None:
 
 @pytest.mark.usefixtures("local_ray")
 class TestLocal:
-    def test_each_trial_has_a_process_of_its_own(self, tmp_path: Path) -> None:
+    def test_each_trial_has_a_process_of_its_own(self, tmp_path: Path, make_search: MakeSearch) -> None:
         search = make_search(tmp_path, trials=4)
         evaluator = make_evaluator(lambda request: {"pid": os.getpid(), "seed": request.seed})
         RayEngine(workers=2).run(search, evaluator, tmp_path, quiet)
@@ -103,7 +115,7 @@ class TestLocal:
         assert os.getpid() not in {trial.details["pid"] for trial in trials}
         assert [trial.details["seed"] for trial in trials] == [search.trial_seed(trial.number) for trial in trials]
 
-    def test_a_process_that_dies_is_started_again(self, tmp_path: Path) -> None:
+    def test_a_process_that_dies_is_started_again(self, tmp_path: Path, make_search: MakeSearch) -> None:
         marks = tmp_path / "marks"
         marks.mkdir()
 
@@ -118,7 +130,7 @@ class TestLocal:
         RayEngine(workers=2, retries=1).run(search, make_evaluator(die_once), tmp_path, quiet)
         assert search.counts["COMPLETE"] == 2
 
-    def test_a_process_that_always_dies_is_one_failed_trial(self, tmp_path: Path) -> None:
+    def test_a_process_that_always_dies_is_one_failed_trial(self, tmp_path: Path, make_search: MakeSearch) -> None:
         def die_at_one(request: Request) -> dict[str, Any]:
             if request.number == 1:
                 os._exit(1)
@@ -130,7 +142,7 @@ class TestLocal:
         assert search.trials[1].state == "FAILED"
         assert "died" in (search.trials[1].reason or "")
 
-    def test_the_wall_clock_leaves_running_trials_to_be_resumed(self, tmp_path: Path) -> None:
+    def test_the_wall_clock_leaves_running_trials_to_be_resumed(self, tmp_path: Path, make_search: MakeSearch) -> None:
         def slow(request: Request) -> dict[str, Any]:
             time.sleep(0 if request.number < 2 else 60)
             return {}
@@ -145,7 +157,7 @@ class TestLocal:
         assert again.counts["COMPLETE"] == 4
         assert [again.trials[n].architecture for n in left] == [search.trials[n].architecture for n in left]
 
-    def test_asha_stops_the_worse_early(self, tmp_path: Path) -> None:
+    def test_asha_stops_the_worse_early(self, tmp_path: Path, make_search: MakeSearch) -> None:
         def epochs(request: Request) -> dict[str, Any]:
             for epoch in range(1, 10):
                 request.report(epoch, {"accuracy": 1 / (1 + request.number)})
@@ -163,7 +175,26 @@ class TestLocal:
         assert all(trial.details["epochs"] < 9 for trial in stopped)
         assert all(trial.metrics["accuracy"] == pytest.approx(1 / (1 + trial.number)) for trial in trials)
 
-    def test_an_error_in_the_evaluator_fails_its_trial(self, tmp_path: Path) -> None:
+    def test_tune_forgets_finished_trials(self, tmp_path: Path, make_search: MakeSearch) -> None:
+        from ray.tune.experiment import Trial
+
+        def kept() -> int:
+            gc.collect()
+            return sum(type(each) is Trial for each in gc.get_objects())
+
+        before, alive = kept(), []
+
+        def count(search: Search) -> None:
+            if search.counts["COMPLETE"] >= 6:
+                alive.append(kept() - before)
+
+        search = make_search(tmp_path, trials=8)
+        RayEngine(workers=1).run(search, make_evaluator(lambda request: {}), tmp_path, count)
+        assert search.counts["COMPLETE"] == 8
+        # The one that just ended, the one that starts, and the one after.
+        assert max(alive) <= 3
+
+    def test_an_error_in_the_evaluator_fails_its_trial(self, tmp_path: Path, make_search: MakeSearch) -> None:
         def fail(request: Request) -> dict[str, Any]:
             raise KeyError("boom")
 
@@ -172,7 +203,7 @@ class TestLocal:
         assert search.counts["FAILED"] == 2
 
 
-def test_a_search_outlives_the_death_of_a_node(tmp_path: Path) -> None:
+def test_a_search_outlives_the_death_of_a_node(tmp_path: Path, make_search: MakeSearch) -> None:
     """Two nodes; one is killed while trials run on both. Its workers get this package with the job."""
     from ray.cluster_utils import Cluster
 
@@ -205,7 +236,7 @@ def test_a_search_outlives_the_death_of_a_node(tmp_path: Path) -> None:
     assert [trial.architecture for trial in reread.complete()] == finished
 
 
-def test_no_cluster_at_the_address(tmp_path: Path) -> None:
+def test_no_cluster_at_the_address(tmp_path: Path, make_search: MakeSearch) -> None:
     search = make_search(tmp_path, trials=1)
     with pytest.raises(MissingError, match="no cluster at"):
         RayEngine(address="127.0.0.1:1").run(search, make_evaluator(lambda request: {}), tmp_path, quiet)
