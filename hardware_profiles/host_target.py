@@ -55,8 +55,9 @@ class HostTarget(FileTarget):
             InputError: it is no TFLite model, holds an op the target lacks, or is not of `precision`.
             MissingError: no runtime is installed.
         """
-        interpreter = litert.open_interpreter(path)
-        self._check_precision(precision, litert.precision_of(interpreter), str(path))
+        if precision is not None or self._file.supported_ops is not None:
+            interpreter = litert.open_interpreter(path)
+            self._check_precision(precision, litert.precision_of(interpreter), str(path))
         if self._file.supported_ops is not None:
             self._check_supported(self._refused_ops(litert.op_kinds(path)), str(path))
         return self._measure(path, threads, runs, seed=0)

@@ -24,7 +24,7 @@ _WARMUP_SHARE = 0.2
 _EPOCHS = 2
 
 
-def measure(*, driver_trials: int = 200, worker_trials: int = 12, serial_trials: int = 200) -> list[Row]:
+def measure(*, driver_trials: int = 200, worker_trials: int = 200, serial_trials: int = 200) -> list[Row]:
     """Slopes of resident memory in MB a hundred trained trials.
 
     Args:
@@ -88,12 +88,18 @@ def _driver_row(trials: int) -> Row:
 
 
 def _worker_rows(trials: int) -> list[Row]:
-    """A slope over few trials is uncertain; that every trial has a process of its own is what keeps it flat."""
+    """That every trial has a process of its own is what keeps it flat; over few trials the slope is uncertain."""
     _, _, done = _watched(trials, {"name": "ray", "cpus_per_trial": 1}, MeteredEvaluator)
     peaks = [float(trial.details["peak_rss_mb"]) for trial in done.trials]
     processes = {trial.details["process"] for trial in done.trials}
     return [
-        slope_row("workers' peaks, Ray engine", range(1, len(peaks) + 1), peaks, "by trial number"),
+        slope_row(
+            "workers' peaks, Ray engine",
+            range(1, len(peaks) + 1),
+            peaks,
+            f"by trial number; the first {peaks[0]:.0f} MB, the last {peaks[-1]:.0f} MB",
+            target=_FLAT,
+        ),
         median_row("a worker's peak", peaks, "MB", note="TensorFlow loaded, one TabNAS network trained"),
         Row(
             name="worker processes a trial",

@@ -21,20 +21,22 @@ from benchmarks.speed.timing import in_turns
 from searchspaces.layers import Shape
 
 if TYPE_CHECKING:
+    from hardware_profiles.measure import Measurement
     from hardware_profiles.op_graph import OpGraph, Precision
     from hardware_profiles.target import Target
     from searchspaces.catalog import NamedNetwork
 
 _PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+# Every pass at the length that measurements end with on a busy machine.
+_FULL_RUNS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Times:
-    """Seconds: to the file, and of measuring it (as the target is shipped; with few runs)."""
+    """Seconds: to the file, and of measuring it as the target is shipped."""
 
     file: float
     measuring: float
-    brief_measuring: float
 
 
 def measure(
@@ -44,7 +46,6 @@ def measure(
     classes: int = 1000,
     repeats: int = 5,
     calibration: int = 8,
-    brief_runs: int = 10,
 ) -> list[Row]:
     """Times, ratios and likeness of the two files, for float32 and int8.
 
@@ -53,7 +54,6 @@ def measure(
         input_shape, classes: of the network.
         repeats: how often each way is taken, after one that does not count.
         calibration: examples that TensorFlow's int8 conversion looks at.
-        brief_runs: timed runs a pass of the second, shorter latency measurement.
     """
     from hardware_profiles.quiet import quiet_stderr
     from hardware_profiles.target import load_target
@@ -75,9 +75,9 @@ def measure(
             paths = {"direct": direct, "tensorflow": converted}
             for way in ways.values():
                 way()
-            timed = {name: _timer(way, target, paths[name], brief_runs) for name, way in ways.items()}
+            timed = {name: _timer(way, target, paths[name]) for name, way in ways.items()}
             times = in_turns(timed, repeats)
-            rows += _time_rows(precision, times["direct"], times["tensorflow"], brief_runs)
+            rows += _time_rows(precision, times["direct"], times["tensorflow"])
             rows += _likeness_rows(precision, direct, converted)
     return rows
 
@@ -113,22 +113,19 @@ def _convert(named: NamedNetwork, precision: Precision, examples: Any, path: Pat
     return building + time.perf_counter() - start
 
 
-def _timer(way: Callable[[], float], target: Target, path: Path, brief_runs: int) -> Callable[[], _Times]:
+def _timer(way: Callable[[], float], target: Target, path: Path) -> Callable[[], _Times]:
     def once() -> _Times:
         file = way()
         start = time.perf_counter()
         target.cost_of_file(path)
-        middle = time.perf_counter()
-        target.cost_of_file(path, runs=brief_runs)
-        return _Times(file=file, measuring=middle - start, brief_measuring=time.perf_counter() - middle)
+        return _Times(file=file, measuring=time.perf_counter() - start)
 
     return once
 
 
-def _time_rows(precision: str, direct: list[_Times], converted: list[_Times], brief_runs: int) -> list[Row]:
+def _time_rows(precision: str, direct: list[_Times], converted: list[_Times]) -> list[Row]:
     files = [[each.file for each in times] for times in (direct, converted)]
     whole = [[each.file + each.measuring for each in times] for times in (direct, converted)]
-    brief = [[each.file + each.brief_measuring for each in times] for times in (direct, converted)]
     measuring = median_row("measuring", [each.measuring for each in direct], "s").value
     return [
         median_row(f"{precision}: to a file, written directly", files[0], "s"),
@@ -145,25 +142,18 @@ def _time_rows(precision: str, direct: list[_Times], converted: list[_Times], br
             target=at_least(15, "×"),
             note="host-cpu as shipped; measuring is the same on both sides",
         ),
-        ratio_row(
-            f"{precision}: to a latency of {brief_runs} runs a pass, ratio",
-            brief[1],
-            brief[0],
-            note="the same with a shorter measurement",
-        ),
     ]
 
 
 def _likeness_rows(precision: str, direct: Path, converted: Path) -> list[Row]:
-    """Whether the two files are one network to a device: the same ops, and the same time."""
-    from hardware_profiles.measure import measure_latencies
+    """Whether the two files are one network to a device (the same ops, the same time), however it is measured."""
+    from hardware_profiles.measure import measure_latencies, measure_latency
     from hardware_profiles.op_graph import difference
     from hardware_profiles.read_tflite import read_tflite
 
     graphs = read_tflite(direct), read_tflite(converted)
     written, other = measure_latencies([direct, converted])
-    apart = 100 * (written.latency_ms / other.latency_ms - 1)
-    latencies = f"{written.latency_ms:.3g} ms against {other.latency_ms:.3g} ms"
+    full = measure_latency(direct, first_runs=_FULL_RUNS, runs=_FULL_RUNS)
     return [
         Row(
             name=f"{precision}: ops that differ between the files",
@@ -172,15 +162,21 @@ def _likeness_rows(precision: str, direct: Path, converted: Path) -> list[Row]:
             target=at_most(0, "ops"),
             note=difference(*graphs) or f"all {len(graphs[0].ops)} equal, shape for shape",
         ),
-        Row(
-            name=f"{precision}: latencies of the files apart",
-            value=abs(apart),
-            unit="%",
-            ratio=True,
-            target=at_most(5, "%"),
-            note="; ".join(filter(None, [latencies, written.note or other.note])),
-        ),
+        _apart_row(f"{precision}: latencies of the files apart", written, other),
+        _apart_row(f"{precision}: latencies in short and in full passes apart", written, full),
     ]
+
+
+def _apart_row(name: str, first: Measurement, second: Measurement) -> Row:
+    latencies = f"{first.latency_ms:.3g} ms against {second.latency_ms:.3g} ms"
+    return Row(
+        name=name,
+        value=100 * abs(first.latency_ms / second.latency_ms - 1),
+        unit="%",
+        ratio=True,
+        target=at_most(5, "%"),
+        note="; ".join(filter(None, [latencies, first.note or second.note])),
+    )
 
 
 def _differing_ops(first: OpGraph, second: OpGraph) -> int:

@@ -54,7 +54,7 @@ def _words(row: dict[str, Any]) -> dict[str, str]:
 @click.option("--target", "target_name", default="host-cpu", show_default=True, help="See `nas targets`.")
 @click.option("--precision", type=click.Choice(["float32", "int8"]), help="Default float32; a file has its own.")
 @click.option("--threads", type=click.IntRange(1), help="Default: the target's.")
-@click.option("--runs", type=click.IntRange(1), help="Timed runs a pass.")
+@click.option("--runs", type=click.IntRange(1), help="Timed runs a pass, at most.")
 @click.option("--per-op", is_flag=True, help="Time each operator, in a second run (profiled runs are slower).")
 @input_option
 @classes_option

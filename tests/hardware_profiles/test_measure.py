@@ -125,11 +125,46 @@ class _Clock:
 def test_passes_go_on_until_the_last_ones_agree(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs get faster up to the thousandth reading of the clock and take 1 ms from then on."""
     monkeypatch.setattr(measure, "perf_counter_ns", _Clock(lambda reading: 1_000_000 + max(0, 1000 - reading) * 10_000))
-    measurement = measure_latency(tiny_model(), runs=20, time_limit_s=1000)
+    measurement = measure_latency(tiny_model(), runs=20, first_runs=20, time_limit_s=1000)
     assert measurement.settled
     assert len(measurement.passes) == 3
     assert measurement.spread <= 0.05
     assert measurement.high_ms < 2.5
+
+
+def test_a_quiet_machine_answers_in_short_passes(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "perf_counter_ns", _Clock(lambda reading: 10_000_000))
+    measurement = measure_latency(tiny_model(), time_limit_s=1000)
+    assert [each.runs for each in measurement.passes] == [4, 4, 4]
+    assert (measurement.warmup, measurement.settled, measurement.latency_ms) == (2, True, 10.0)
+
+
+def test_short_passes_last_long_enough_to_see_a_disturbance(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "perf_counter_ns", _Clock(lambda reading: 1_000_000))
+    assert [each.runs for each in measure_latency(tiny_model(), time_limit_s=1000).passes] == [25, 25, 25]
+    assert [each.runs for each in measure_latency(tiny_model(), runs=3, time_limit_s=1000).passes] == [3, 3, 3]
+
+
+def test_short_passes_in_a_slow_stretch_are_not_believed(
+    tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The warm-up is quick, then everything takes twice as long for a while: those passes agree, but wrongly."""
+    clock = _Clock(lambda reading: 20_000_000 if 8 < reading < 60 else 10_000_000)
+    monkeypatch.setattr(measure, "perf_counter_ns", clock)
+    measurement = measure_latency(tiny_model(), time_limit_s=1000)
+    assert measurement.settled
+    assert measurement.latency_ms == 10.0
+
+
+def test_a_clock_lowered_for_good_is_the_machine(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passes double up to the full length, which is believed whatever came before."""
+    clock = _Clock(lambda reading: 20_000_000 if reading > 8 else 10_000_000)
+    monkeypatch.setattr(measure, "perf_counter_ns", clock)
+    measurement = measure_latency(tiny_model(), time_limit_s=1000)
+    assert [each.runs for each in measurement.passes] == [40, 40, 40]
+    assert (measurement.settled, measurement.latency_ms) == (True, 20.0)
 
 
 def test_a_machine_that_never_settles_ends_at_the_limit(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +228,7 @@ def test_a_system_that_forbids_pinning_is_noted(tiny_model: TinyModel, monkeypat
         ("runs", 0),
         ("runs", -1),
         ("runs", 2.5),
+        ("first_runs", 0),
         ("warmup", 0),
         ("passes", 0),
         ("max_spread", 0),
