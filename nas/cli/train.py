@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from nas.config import SearchConfig
+    from nas.detection_task import DetectionTask
     from nas.task import Task
     from searchspaces.spec import NetworkSpec
 
@@ -86,18 +87,31 @@ def train(
 @click.option("--target", "target_name", default="host-cpu", show_default=True, help="Where the file is measured.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The .tflite to write.")
 @click.option("--epochs", type=click.IntRange(1), help="Of the training; default three times the search's.")
+@click.option("--nms", is_flag=True, help="Detectors: decode and suppress in the file (TFLite_Detection_PostProcess).")
 @json_option
 def export(
-    source: Path, pick: str, precision: str, target_name: str, out: Path, epochs: int | None, as_json: bool
+    source: Path,
+    pick: str,
+    precision: str,
+    target_name: str,
+    out: Path,
+    epochs: int | None,
+    nms: bool,
+    as_json: bool,
 ) -> None:
     """Train the pick of a run (or take the network of a `nas train` folder SOURCE) and write a checked .tflite."""
-    result = export_network(source, pick, precision, target_name, out, epochs)
+    result = export_network(source, pick, precision, target_name, out, epochs, nms=nms)
     if as_json:
         print_json(result)
         return
     click.echo(f"{result['tflite']}: {result['architecture']}, {result['precision']}, {result['size_bytes']:,} bytes")
-    rows = [{"test accuracy": name, " ": value} for name, value in result["test_accuracy"].items()]
-    print_table(rows)
+    metrics = [key for key in result if key.startswith("test_")]
+    print_table(
+        [
+            {"test": name, **{key.removeprefix("test_"): result[key][name] for key in metrics}}
+            for name in result[metrics[0]]
+        ]
+    )
     for name in ("card", "readme", "labels"):
         click.echo(result[name])
 
@@ -133,7 +147,7 @@ def train_network(network: str, config: SearchConfig, out: Path) -> dict[str, An
 
 
 def export_network(
-    source: Path, pick: str, precision: str, target_name: str, out: Path, epochs: int | None
+    source: Path, pick: str, precision: str, target_name: str, out: Path, epochs: int | None, *, nms: bool = False
 ) -> dict[str, Any]:
     """Find the network, train it if no trained one is there, and export it."""
     from hardware_profiles.target import load_target
@@ -157,21 +171,21 @@ def export_network(
     record = _read_json(folder / RECORD, ("architecture", "config", "spec"))
     config = parse_config(record["config"])
     task = make_task(config, with_test=True)
-    if is_detection(task):
-        raise InputError(f"task {task.name}: export of detectors is on its way; export a classifier.")
     spec, model = _trained(folder, record)
-    same = [cost for cost in promised if cost.get("precision") == precision]
-    result = write(
-        model,
-        spec,
-        cast("Task", task),
-        precision=precision,
-        out=out,
-        seed=config.seed,
-        promised=same,
-        measure=lambda path: target.cost_of_file(path).to_dict(),
-    )
-    return result.to_dict()
+    options: dict[str, Any] = {
+        "precision": precision,
+        "out": out,
+        "seed": config.seed,
+        "promised": [cost for cost in promised if cost.get("precision") == precision],
+        "measure": lambda path: target.cost_of_file(path).to_dict(),
+    }
+    if is_detection(task):
+        from nas.export.detector.export import export_detector
+
+        return export_detector(model, spec, cast("DetectionTask", task), nms=nms, **options).to_dict()
+    if nms:
+        raise InputError(f"--nms: expected a detector, got a classifier of task {task.name}; leave it out.")
+    return write(model, spec, cast("Task", task), **options).to_dict()
 
 
 def _train_pick(run: Path, pick: str, epochs: int | None) -> tuple[Path, Sequence[Mapping[str, Any]]]:

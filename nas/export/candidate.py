@@ -56,8 +56,8 @@ class Candidate:
             "file": self.file,
             "sha256": hashlib.sha256(self.tflite).hexdigest(),
             "size_bytes": len(self.tflite),
-            "input": _face(source),
-            "output": _face(sink),
+            "input": face(source),
+            "output": face(sink),
             "stream": stream,
             "ops": self.graph.op_counts,
             "graph_equal": self.graph_equal,
@@ -88,7 +88,7 @@ def make_candidate(
     """
     tflite = embed_metadata(convert(model, precision=precision, calibration=calibration), metadata)
     graph = read_tflite(tflite)
-    graph_equal = _check_graph(spec, graph, precision)
+    graph_equal = check_graph(spec, graph, precision)
     parity = compare(keras, predict_litert(tflite, held_out.x), held_out.y, precision=precision)
     gate(parity, bounds)
     return Candidate(
@@ -102,7 +102,7 @@ def make_candidate(
     )
 
 
-def _check_graph(spec: NetworkSpec, graph: OpGraph, precision: Precision) -> bool | None:
+def check_graph(spec: NetworkSpec, graph: OpGraph, precision: Precision) -> bool | None:
     """float16 dequantises its weights in ops of their own and dynamic mixes types: neither is what was counted."""
     if precision not in ("float32", "int8"):
         return None
@@ -115,7 +115,7 @@ def _check_graph(spec: NetworkSpec, graph: OpGraph, precision: Precision) -> boo
     return True
 
 
-def _face(details: Mapping[str, Any]) -> dict[str, Any]:
+def face(details: Mapping[str, Any]) -> dict[str, Any]:
     scale, zero_point = details["quantization"]
     return {
         "shape": [int(side) for side in details["shape"]],

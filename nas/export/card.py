@@ -12,7 +12,7 @@ from hardware_profiles.cost import utc_now
 from hardware_profiles.lower import lower
 from nas.export.candidate import Candidate
 from nas.intervals import share_with_interval
-from nas.task import Task
+from nas.task import Task, TaskDescription
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
@@ -49,20 +49,11 @@ def make_card(
     }
     return {
         "format": CARD_FORMAT,
-        "architecture": spec.name,
-        "space": _space(spec),
-        "spec": spec.to_dict(),
-        "network": {"params": spec.params, "macs": lower(spec).macs},
+        **describe_network(spec),
         "precision": main.precision,
         **{key: described[main.precision][key] for key in ("file", "sha256", "size_bytes")},
         "precisions": described,
-        "task": {
-            "name": task.name,
-            "input_shape": list(task.input_shape),
-            "class_names": list(task.class_names),
-            "preprocessing": _preprocessing(task),
-            "provenance": dict(task.provenance),
-        },
+        "task": describe_task(task),
         "metrics": {
             "validation": _accuracies(validation, main.parity.examples),
             "test": _accuracies(test_accuracy, test_examples),
@@ -75,7 +66,28 @@ def make_card(
     }
 
 
-def make_metadata(spec: NetworkSpec, task: Task, precision: str) -> dict[str, Any]:
+def describe_network(spec: NetworkSpec) -> dict[str, Any]:
+    """The network, as cards hold it."""
+    return {
+        "architecture": spec.name,
+        "space": _space(spec),
+        "spec": spec.to_dict(),
+        "network": {"params": spec.params, "macs": lower(spec).macs},
+    }
+
+
+def describe_task(task: TaskDescription) -> dict[str, Any]:
+    """The task, as cards hold it."""
+    return {
+        "name": task.name,
+        "input_shape": list(task.input_shape),
+        "class_names": list(task.class_names),
+        "preprocessing": _preprocessing(task),
+        "provenance": dict(task.provenance),
+    }
+
+
+def make_metadata(spec: NetworkSpec, task: TaskDescription, precision: str) -> dict[str, Any]:
     """What the .tflite itself carries: enough to feed it and to read its answer."""
     return {
         "format": METADATA_FORMAT,
@@ -115,11 +127,11 @@ def labels_text(class_names: Sequence[str]) -> bytes:
     return "\n".join([*lines, ""]).encode("utf-8", "backslashreplace")
 
 
-def card_markdown(card: Mapping[str, Any], labels_file: str) -> bytes:
+def card_markdown(card: Mapping[str, Any], labels_file: str, template_file: str = "card.md.j2") -> bytes:
     """The card for people, with a snippet that runs the file."""
     import jinja2
 
-    template = resources.files("nas.export").joinpath("card.md.j2").read_text(encoding="utf-8")
+    template = resources.files("nas.export").joinpath(template_file).read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=False,  # Markdown, where names stand in code spans
         undefined=jinja2.StrictUndefined,
@@ -143,7 +155,7 @@ def _space(spec: NetworkSpec) -> str | None:
     return space if colon else None
 
 
-def _preprocessing(task: Task) -> dict[str, Any]:
+def _preprocessing(task: TaskDescription) -> dict[str, Any]:
     steps = task.preprocessing.to_dict()
     inside = None if steps["scale"] is None else {"scale": steps["scale"], "offset": steps["offset"]}
     return {"kind": steps["kind"], "host": steps["host"], "in_graph": inside}

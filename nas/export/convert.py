@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, TypeAlias
 
@@ -44,36 +44,62 @@ def convert(model: Any, *, precision: Precision = "float32", calibration: NDArra
         MissingError: Keras does not run on TensorFlow in this process.
         NoResultError: the converter refuses the network for another reason.
     """
-    load_keras()
+    check_conversion(precision)
     import tensorflow as tf
 
-    if precision not in PRECISIONS:
-        raise unknown_name("precision", precision, PRECISIONS)
-    examples = _checked_calibration(model, calibration) if precision == "int8" else None
-    _check_backend()
+    examples = checked_calibration(model, calibration) if precision == "int8" else None
     network = freeze(model)
     stream = len(network.inputs) > 1
-    with _quiet(), quiet_stderr():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([network.function])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if precision != "float32":
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if precision == "float16":
-            converter.target_spec.supported_types = [tf.float16]
+    with converting(precision):
+        converter = make_converter(precision, network.function)
         if examples is not None:
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = converter.inference_output_type = tf.int8
-            converter.representative_dataset = lambda: stream_calls(network, examples) if stream else _feed(examples)
-        try:
-            if stream and examples is not None:
-                data = edited(quantised(converter, float_nodes(model, network)), bare_boundary)
-            else:
-                data = converter.convert()
-        except Exception as error:  # the converter raises its own class or a bare one, by version
-            raise _refusal(error, precision) from error
+            converter.representative_dataset = lambda: stream_calls(network, examples) if stream else feed(examples)
+        if stream and examples is not None:
+            data = edited(quantised(converter, float_nodes(model, network)), bare_boundary)
+        else:
+            data = converter.convert()
     if stream or len(network.outputs) > 1:
         data = edited(data, named(network.inputs, network.outputs))
     return reorder_tflite(data)
+
+
+def check_conversion(precision: str) -> None:
+    """Raise unless the precision is known and Keras runs on TensorFlow."""
+    load_keras()
+    if precision not in PRECISIONS:
+        raise unknown_name("precision", precision, PRECISIONS)
+    _check_backend()
+
+
+def make_converter(precision: Precision, function: Any, module: Any = None) -> Any:
+    """TensorFlow's converter of a function, set to a precision; int8 wants its calibration set yet.
+
+    Args:
+        module: what the function is a method of, where functions that it calls have to be kept.
+    """
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    integer = precision == "int8"
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS_INT8 if integer else tf.lite.OpsSet.TFLITE_BUILTINS
+    ]
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    return converter
+
+
+@contextmanager
+def converting(precision: Precision) -> Iterator[None]:
+    """The converter at work: its chatter left out, its refusals in words."""
+    with _quiet(), quiet_stderr():
+        try:
+            yield
+        except Exception as error:  # the converter raises its own class or a bare one, by version
+            raise _refusal(error, precision) from error
 
 
 @contextmanager
@@ -101,7 +127,8 @@ def _check_backend() -> None:
         )
 
 
-def _checked_calibration(model: Any, calibration: NDArray[Any] | None) -> NDArray[Any]:
+def checked_calibration(model: Any, calibration: NDArray[Any] | None) -> NDArray[Any]:
+    """Examples as the model is fed them, or an InputError."""
     if calibration is None or not len(calibration):
         raise InputError("calibration: expected training examples for int8, got none; pass some hundred of them.")
     stream = isinstance(model.input, dict)
@@ -116,20 +143,27 @@ def _checked_calibration(model: Any, calibration: NDArray[Any] | None) -> NDArra
     return calibration
 
 
-def _feed(examples: NDArray[Any]) -> Iterable[list[NDArray[np.float32]]]:
+def feed(examples: NDArray[Any]) -> Iterable[list[NDArray[np.float32]]]:
+    """Examples one by one, as the converter asks for them."""
     for example in examples:
         yield [example[np.newaxis].astype(np.float32)]
 
 
+def foreign_ops(names: Sequence[str]) -> InputError:
+    """The error that names operators TFLite has no built-in for."""
+    return InputError(
+        f"network: expected TFLite built-in operators only, got {', '.join(names)}; replace them, since a file "
+        "that needs TensorFlow's own operators does not run on a device."
+    )
+
+
 def _refusal(error: Exception, precision: Precision) -> Exception:
     """An `InputError` that names the operators, where that is why the converter refused."""
-    found = re.findall(r"'?tf\.(\w+)'? op is neither|tf\.(\w+)\(", str(error))
+    # Followed by a tensor's type: the message may quote lines of Python, in which tf.… is a call.
+    found = re.findall(r"'?tf\.(\w+)'? op is neither|tf\.(\w+)\(tensor", str(error))
     names = sorted({name for pair in found for name in pair if name})
     if names:
-        return InputError(
-            f"network: expected TFLite built-in operators only, got {', '.join(names)}; replace them, since a file "
-            "that needs TensorFlow's own operators does not run on a device."
-        )
+        return foreign_ops(names)
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return NoResultError(
         f"conversion to {precision}: expected TensorFlow's converter to take the network, got {reason!r}; try another "

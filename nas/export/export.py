@@ -19,7 +19,7 @@ from nas.export.convert import PRECISIONS, Precision
 from nas.export.parity import DEFAULT_BOUNDS, Bounds, Parity, accuracy
 from nas.export.predict import predict_keras, predict_litert
 from nas.export.publish import check_out, publish, staging_folder, write_staged
-from nas.task import Preprocessing, Task
+from nas.task import Preprocessing, Task, TaskDescription
 from searchspaces.blocks import RescaleBlock
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.spec import NetworkSpec
@@ -99,7 +99,7 @@ def export(
         NoResultError: the gate or the converter refused, or the disk is full. Nothing is left behind.
         MissingError: no runtime, or Keras runs on another backend.
     """
-    precisions = _checked_precisions(precision, also)
+    precisions = checked_precisions(precision, also)
     check_out(out)
     _check_fit(spec, task)
     promises = [Cost.from_dict(cost).to_dict() for cost in promised]
@@ -127,8 +127,8 @@ def export(
     return _result(out, spec, candidates, test_accuracy, measured)
 
 
-def _checked_precisions(precision: Precision, also: Sequence[Precision]) -> tuple[Precision, ...]:
-    """Each once, that of `out` first."""
+def checked_precisions(precision: Precision, also: Sequence[Precision]) -> tuple[Precision, ...]:
+    """Each once, that of the main file first."""
     for name in (precision, *also):
         if name not in PRECISIONS:
             raise unknown_name("precision", name, PRECISIONS)
@@ -148,6 +148,11 @@ def _check_fit(spec: NetworkSpec, task: Task) -> None:
             f"spec {spec.name}: expected {classes} outputs, the classes of task {task.name}, got {outputs}; "
             "build the network for this task."
         )
+    check_rescale(spec, task)
+
+
+def check_rescale(spec: NetworkSpec, task: TaskDescription) -> None:
+    """Raise InputError unless the task's rescale is the network's first block."""
     first = spec.blocks[0]
     got = (first.scale, first.offset) if isinstance(first, RescaleBlock) else None
     expected = _rescale(task.preprocessing)

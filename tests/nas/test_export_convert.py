@@ -32,7 +32,7 @@ def test_what_else_the_converter_refuses_is_no_result(monkeypatch: pytest.Monkey
         target_spec = tf.lite.TargetSpec()
 
         @classmethod
-        def from_concrete_functions(cls, functions: list[Any]) -> Refusing:
+        def from_concrete_functions(cls, functions: list[Any], module: Any) -> Refusing:
             return cls()
 
         def convert(self) -> bytes:
