@@ -134,6 +134,12 @@ def open_interpreter(model: Model, *, threads: int = 1, delegates: bool = True) 
                 return interpreter
     except (ValueError, RuntimeError) as error:
         raise _refused(model_name(model), len(data), runtime, str(error)) from error
+    except SystemError as error:
+        # So a runtime ends that was built for another major version of NumPy's own interface.
+        raise MissingError(
+            f"runtime: {runtime} cannot be called with NumPy {np.__version__} ({_first_line(str(error))}); install "
+            "ai-edge-litert, or, for tflite-runtime 2.14 and before, NumPy 1."
+        ) from error
     raise InputError(
         f"{model_name(model)}: expected tensors of at most {_LARGEST_TENSOR:,} values, got one of {largest:,}; "
         "the file is damaged, or its input has to be made smaller."
@@ -285,7 +291,7 @@ def op_kinds(model: Model) -> tuple[str, ...]:
         InputError: as `read_model`.
         MissingError: the runtime does not ship the schema.
     """
-    schema = _schema()
+    schema = tflite_schema()
     root = schema.Model.GetRootAs(bytearray(read_model(model)), 0)
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
     codes: list[str] = []
@@ -304,24 +310,24 @@ def builtin_ops() -> frozenset[str]:
     Raises:
         MissingError: the runtime does not ship the schema.
     """
-    names = {name for name, number in vars(_schema().BuiltinOperator).items() if isinstance(number, int)}
+    names = {name for name, number in vars(tflite_schema().BuiltinOperator).items() if isinstance(number, int)}
     return frozenset(names - {"CUSTOM", "DELEGATE", "PLACEHOLDER_FOR_GREATER_OP_CODES"})
 
 
-def _schema() -> Any:
+def tflite_schema() -> Any:
     try:
-        from ai_edge_litert import schema_py_generated as schema
+        from ai_edge_litert import schema_py_generated
     except ImportError as error:
         raise MissingError(
             "runtime: expected ai-edge-litert, which ships the schema of .tflite files, found none; "
             "install it with `pip install ai-edge-litert`."
         ) from error
-    return schema
+    return schema_py_generated
 
 
 def _activation_tensors(data: bytes) -> list[tuple[int, bool]]:
     """(index, is a variable) of the main graph's tensors that depend on its inputs or state."""
-    model = _schema().Model.GetRootAs(bytearray(data), 0)
+    model = tflite_schema().Model.GetRootAs(bytearray(data), 0)
     graph, kinds = model.Subgraphs(0), op_kinds(data)
     variable = [bool(graph.Tensors(index).IsVariable()) for index in range(graph.TensorsLength())]
     live = {index for index, holds_state in enumerate(variable) if holds_state}

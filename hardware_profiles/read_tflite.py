@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hardware_profiles.litert import tflite_schema
 from hardware_profiles.op_graph import OpGraph, OpGraphBuilder
 from searchspaces.errors import InputError
 
@@ -57,8 +58,7 @@ def _read_file(path: Path) -> bytes:
 
 class _Reader:
     def __init__(self, data: bytes, name: str) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
+        schema = tflite_schema()
         self.schema, self.name = schema, name
         self.model = schema.Model.GetRootAs(bytearray(data), 0)
         self.kinds = _names(schema.BuiltinOperator)

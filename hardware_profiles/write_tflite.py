@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hardware_profiles.litert import tflite_schema
 from hardware_profiles.op_graph import Op, OpGraph
 from hardware_profiles.read_tflite import IDENTIFIER
 from searchspaces.errors import InputError
@@ -53,15 +54,14 @@ def write_tflite(graph: OpGraph, *, seed: int = 0) -> bytes:
 
     Raises:
         InputError: the graph holds an op this writer has no options for.
+        MissingError: the installed runtime does not ship the format's schema.
     """
     return _Writer(graph, np.random.default_rng(seed)).write()
 
 
 class _Writer:
     def __init__(self, graph: OpGraph, rng: np.random.Generator) -> None:
-        from ai_edge_litert import schema_py_generated as schema
-
-        self.schema, self.graph, self.rng = schema, graph, rng
+        self.schema, self.graph, self.rng = tflite_schema(), graph, rng
         self.int8 = any(tensor.dtype == "int8" for tensor in graph.tensors)
         self.user: dict[int, tuple[Op, int]] = {}
         self.probabilities: set[int] = set()

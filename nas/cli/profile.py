@@ -124,7 +124,7 @@ def _profile_network(
 def _measure(
     target: Target, path: Path, precision: str | None, threads: int | None, runs: int | None, per_op: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    from hardware_profiles.litert import measured_arena_bytes
+    from hardware_profiles.litert import find_runtime, measured_arena_bytes
 
     cost = target.cost_of_file(path, precision=precision, threads=threads, runs=runs)
     ops: list[dict[str, Any]] = []
@@ -134,4 +134,6 @@ def _measure(
         from hardware_profiles.profiler import profile_ops
 
         ops = [asdict(op) for op in profile_ops(path, threads=threads or 1).ops]
-    return {**cost.to_dict(), "arena_bytes": measured_arena_bytes(path)}, ops
+    # Only LiteRT ships the schema, which tells activations from weights.
+    arena_bytes = measured_arena_bytes(path) if find_runtime().package == "ai-edge-litert" else None
+    return {**cost.to_dict(), "arena_bytes": arena_bytes}, ops

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -171,3 +173,25 @@ def test_a_runtime_that_does_not_load_is_missing(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(importlib.metadata, "version", _only({"tflite-runtime": "2.14"}))
     with pytest.raises(MissingError, match=r"tflite-runtime 2\.14 is installed but does not load"):
         litert.open_interpreter(tiny_model())
+
+
+def test_a_runtime_built_for_another_numpy_is_missing(tiny_model: TinyModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tflite-runtime 2.14 does under NumPy 2."""
+
+    class Interpreter:
+        def __init__(self, **_: object) -> None:
+            raise SystemError("CreateWrapperFromBuffer returned a result with an exception set")
+
+    module = ModuleType("tflite_runtime.interpreter")
+    module.Interpreter = Interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tflite_runtime", ModuleType("tflite_runtime"))
+    monkeypatch.setitem(sys.modules, "tflite_runtime.interpreter", module)
+    monkeypatch.setattr(importlib.metadata, "version", _only({"tflite-runtime": "2.14"}))
+    with pytest.raises(MissingError, match=r"tflite-runtime 2\.14 cannot be called with NumPy .* NumPy 1"):
+        litert.open_interpreter(tiny_model())
+
+
+def test_the_format_comes_with_litert_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(MissingError, match="ships the schema"):
+        litert.tflite_schema()
