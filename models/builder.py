@@ -57,6 +57,17 @@ def build(spec: NetworkSpec, *, seed: int = 0, batch_norm_momentum: float | None
     return keras.Model(values[0], outputs if len(outputs) > 1 else values[graph.outputs[0][1]], name=name)
 
 
+def deployed_model(spec: NetworkSpec, model: keras.Model) -> keras.Model:
+    """The form that runs (`spec.deployed`) with the weights of a model of `spec`; that model itself where it is it."""
+    if spec.deployed is spec:
+        return model
+    running = build(spec.deployed)
+    for layer in model.layers:
+        if layer.weights:
+            running.get_layer(layer.name).set_weights(layer.get_weights())
+    return running
+
+
 def _conv_init(seed: int) -> keras.initializers.Initializer:
     """He initialisation over the fan-out, as EfficientNet and its kin use it."""
     return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="untruncated_normal", seed=seed)

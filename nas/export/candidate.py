@@ -80,15 +80,20 @@ def make_candidate(
 ) -> Candidate:
     """Convert and check; the bytes that pass the gate are the bytes that are written.
 
+    A causal network for clips is converted in the form that runs, frame by frame; Keras sees whole clips.
+
     Args:
         held_out: examples of the gate.  keras: the Keras model's probabilities of them.
 
     Raises:
         NoResultError: the file runs other ops than the spec says, or a bound does not hold.
     """
-    tflite = embed_metadata(convert(model, precision=precision, calibration=calibration), metadata)
+    from models.builder import deployed_model
+
+    running = deployed_model(spec, model)
+    tflite = embed_metadata(convert(running, precision=precision, calibration=calibration), metadata)
     graph = read_tflite(tflite)
-    graph_equal = check_graph(spec, graph, precision)
+    graph_equal = check_graph(spec.deployed, graph, precision)
     parity = compare(keras, predict_litert(tflite, held_out.x), held_out.y, precision=precision)
     gate(parity, bounds)
     return Candidate(

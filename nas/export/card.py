@@ -72,7 +72,7 @@ def describe_network(spec: NetworkSpec) -> dict[str, Any]:
         "architecture": spec.name,
         "space": _space(spec),
         "spec": spec.to_dict(),
-        "network": {"params": spec.params, "macs": lower(spec).macs},
+        "network": {"params": spec.params, "macs": lower(spec.deployed).macs},
     }
 
 
