@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nas.task import Task
     from searchspaces.spec import NetworkSpec
 
+_LONGEST_NAME = 200
 RECORD = "network.json"
 WEIGHTS = "network.weights.h5"
 
@@ -200,10 +202,18 @@ def _train_pick(run: Path, pick: str, epochs: int | None) -> tuple[Path, Sequenc
         raise InputError(f"{run}: the search was over a table, so there is no task to train on; use `nas train`.")
     wanted = epochs or 3 * int(config.evaluator.get("epochs", 10))
     longer = override(config, [f"evaluator.epochs={wanted}"])
-    folder = run / "trained" / f"{trial.architecture.id.replace(':', '_')}-{wanted}"
+    folder = run / "trained" / f"{_folder_name(trial.architecture.id)}-{wanted}"
     if not (folder / RECORD).is_file():
         train_network(trial.architecture.id, longer, folder)
     return folder, trial.costs
+
+
+def _folder_name(architecture: str) -> str:
+    """The id as the name of a folder; file systems take 255 bytes, and ids of deep video networks are longer."""
+    name = architecture.replace(":", "_")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"{name[: _LONGEST_NAME - 17]}-{hashlib.sha256(architecture.encode()).hexdigest()[:16]}"
 
 
 def picked(trials: Sequence[Any], config: SearchConfig, pick: str) -> Any:

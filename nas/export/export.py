@@ -80,7 +80,8 @@ def export(
 ) -> ExportResult:
     """Convert a trained network, check it on held-out examples, and write it with labels and cards.
 
-    The gate runs on the validation split; the test split is read once, after every precision has passed.
+    A causal network for clips is written as the stream it can run as, and held to what it says of whole clips. The gate
+    runs on the validation split; the test split is read once, after every precision has passed.
 
     Args:
         model: Keras, built from `spec` and trained; raw input to probabilities.
@@ -185,6 +186,7 @@ def _candidates(
     """Every precision, converted and through the gate on the validation split; the first takes the name of `out`."""
     held_out = task.split("validation")
     keras = predict_keras(model, held_out.x)
+    model, spec = _deployed(model, spec)
     return [
         make_candidate(
             model,
@@ -199,6 +201,17 @@ def _candidates(
         )
         for precision in precisions
     ]
+
+
+def _deployed(model: Any, spec: NetworkSpec) -> tuple[Any, NetworkSpec]:
+    """The form that a device runs, with the same weights."""
+    if spec.deployed is spec:
+        return model, spec
+    from models.builder import build
+
+    running = build(spec.deployed)
+    running.set_weights(model.get_weights())
+    return running, spec.deployed
 
 
 def _test(model: Any, task: Task, candidates: Sequence[Candidate]) -> tuple[dict[str, float], int]:

@@ -72,8 +72,8 @@ class StreamingClassifier:
         """Feed the next frame; returns the probabilities [classes] of the clip so far.
 
         Args:
-            frame: uint8 or float32 [H, W, C] with raw pixel values from 0 to 255 ([H, W] where C is 1); the network
-                rescales them itself.
+            frame: uint8 or float32 [H, W, C] with raw pixel values from 0 to 255; the network rescales them itself.
+                Bytes in grey ([H, W] or one channel) and in colour (RGB) are converted to what the network takes.
 
         Raises:
             InputError: another type, another size (unless `resize`), or values that are not finite.
@@ -170,10 +170,11 @@ class StreamingClassifier:
         if pixels.ndim == 2:
             pixels = pixels[..., np.newaxis]
         if pixels.shape != shape:
-            if not self._resize or pixels.ndim != 3 or pixels.shape[2] not in (1, 3) or not pixels.size:
+            has_size = pixels.shape[:2] == shape[:2] or (self._resize and pixels.size)
+            if not has_size or pixels.ndim != 3 or pixels.shape[2] not in (1, 3):
                 raise _wrong_shape(what, shape, np.shape(frame))
             if pixels.dtype != np.uint8:
-                raise InputError(f"{what}: expected uint8 to resize, got {pixels.dtype}; resize it yourself.")
+                raise InputError(f"{what}: expected uint8 to convert or resize, got {pixels.dtype}; do it beforehand.")
             host = {"height": shape[0], "width": shape[1], "colour": "L" if shape[2] == 1 else "RGB"}
             return fit_pixels(host, pixels)
         if pixels.dtype == np.float32 and not np.isfinite(pixels).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -11,9 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from PIL import Image
 
 from benchmarks import tasks
 from hardware_profiles.lower import lower
+from nas.cli import run
 from nas.export.candidate import Candidate
 from nas.export.card import card_json, card_markdown, labels_text, make_card, make_metadata
 from nas.export.parity import DEFAULT_BOUNDS, Parity
@@ -165,3 +169,46 @@ def test_batches_of_clips_are_small(shape: tuple[int, ...], batches: list[int]) 
     x = np.broadcast_to(np.zeros(shape, np.uint8), (count, *shape))
     assert predict_keras(model, x).shape == (count, 2)
     assert model.batches == batches
+
+
+# -- from the search space to the stream -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One trial of a search among small causal MoViNets, by the command line."""
+    folder = tmp_path_factory.mktemp("clips")
+    config = {
+        "space": {"name": "movinet", "form": "stream", "input": [4, 16, 16, 1]}
+        | {f"depth_{block}": 1 for block in range(1, 6)},
+        "task": {"name": "moving-digits", "examples": 70},
+        "evaluator": {"name": "train", "epochs": 1},
+        "objectives": ["maximize accuracy", "minimize macs"],
+        "budget": {"trials": 1},
+    }
+    (folder / "search.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert run(["search", str(folder / "search.yaml"), "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+@pytest.mark.slow
+def test_a_searched_video_network_is_exported_as_its_stream(
+    run_folder: Path, answer: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "net.tflite"
+    exported = answer("export", run_folder, "--epochs", 1, "--precision", "int8", "--out", out)
+    assert exported["parity"]["int8"]["top1_agreement"]["value"] >= 0.95
+    (trained,) = (run_folder / "trained").iterdir()
+    assert len(exported["architecture"]) > 255 > len(trained.name)
+    card = json.loads((tmp_path / "net.json").read_text("utf-8"))
+    assert card["precisions"]["int8"]["graph_equal"] is True
+    assert card["precisions"]["int8"]["stream"]["states"] == len(StreamingClassifier(out).signature.states) > 0
+    assert "multiply-adds a frame" in (tmp_path / "net.md").read_text("utf-8")
+    task = tasks.create("moving-digits", input_shape=[4, 16, 16, 1], examples=70)
+    for number, frame in enumerate(task.split("test").x[0]):
+        Image.fromarray(frame[..., 0]).save(tmp_path / f"{number}.png")
+    found = answer("stream", out, tmp_path, "--every", 2)
+    assert [each["frame"] for each in found["answers"]] == [2, 4]
+    assert found["labels"] == list(task.class_names) and found["frame_shape"] == [16, 16, 1]
+    wanted = predict_litert(out, task.split("test").x[:1])[0]
+    assert found["answers"][-1]["top"][0]["probability"] == pytest.approx(wanted.max(), abs=1e-6)

@@ -306,8 +306,9 @@ def test_a_camera_is_read_through_opencv(mean_file: bytes, monkeypatch: pytest.M
     ("frame", "message"),
     [
         (np.zeros((8, 6, 3), np.uint8), r"frame 1: expected 8 x 6 pixels in 3 channels, got 6 x 8 pixels in 3; resize"),
-        (np.zeros((6, 8, 1), np.uint8), r"frame 1: expected 8 x 6 pixels in 3 channels, got 8 x 6 pixels in 1"),
-        (np.zeros((6, 8), np.uint8), r"frame 1: expected 8 x 6 pixels in 3 channels, got an array of shape \(6, 8\)"),
+        (np.zeros((6, 8, 4), np.uint8), r"frame 1: expected 8 x 6 pixels in 3 channels, got 8 x 6 pixels in 4"),
+        (np.zeros((6, 9), np.uint8), r"frame 1: expected 8 x 6 pixels in 3 channels, got an array of shape \(6, 9\)"),
+        (np.zeros((6, 8), np.float32), r"frame 1: expected uint8 to convert or resize, got float32"),
         (CLIP[:1], r"frame 1: expected 8 x 6 pixels .*, got an array of shape \(1, 6, 8, 3\)"),
         (np.zeros(SHAPE, np.int64), r"frame 1: expected uint8 or float32 pixel values from 0 to 255, got int64"),
         (np.zeros(SHAPE), r"frame 1: expected uint8 or float32 .* got float64"),
@@ -334,9 +335,29 @@ def test_frames_of_another_size_are_resized_on_request(mean_file: bytes, tmp_pat
     assert found == pytest.approx(softmax(expected_logits(CLIP)), abs=0.02)
     grey = stream.run(np.full((1, 5, 5), 128, np.uint8))
     assert next(grey) == pytest.approx(softmax(expected_logits(np.full((1, *SHAPE), 128, np.uint8)))[0], abs=1e-5)
-    for frame in (large[0].astype(np.float32), np.zeros((0, 8, 3), np.uint8), np.zeros((6, 8, 4), np.uint8)):
+    for frame in (large[0].astype(np.float32), np.zeros((0, 8, 3), np.uint8), np.zeros((5, 8, 4), np.uint8)):
         with pytest.raises(InputError, match=r"frame \d: expected"):
             stream.update(frame)
+
+
+def test_grey_and_colour_are_converted_as_in_training(
+    convert_stream: Convert, mean_file: bytes, tmp_path: Path, write_frames: Write
+) -> None:
+    colour = StreamingClassifier(mean_file)
+    grey = CLIP[..., :1]
+    expected = np.stack(list(colour.run(np.repeat(grey, 3, axis=3))))
+    assert np.array_equal(np.stack(list(colour.run(grey))), expected)
+    assert np.array_equal(np.stack(list(colour.run(grey[..., 0]))), expected)
+
+    def step(image: Any, state_sum: Any) -> dict[str, Any]:
+        import tensorflow as tf
+
+        total = state_sum + tf.reduce_mean(image, axis=[1, 2, 3])
+        return {"logits": tf.concat([total, -total], axis=1), "state_sum": total}
+
+    stream = StreamingClassifier(convert_stream(step, {"state_sum": (1, 1)}, frame=(1, 1, 6, 8, 1)))
+    frames = np.repeat(grey, 3, axis=3)
+    assert np.array_equal(np.stack(list(stream.run(write_frames(tmp_path, frames)))), np.stack(list(stream.run(grey))))
 
 
 @pytest.mark.parametrize(
