@@ -27,6 +27,8 @@ from models.detection.heads import detector_anchors
 from models.detection.postprocess import Detections, PostProcessing
 from models.detection.training import find, train_detector
 from models.train_config import TrainConfig
+from nas.cli.train import RECORD, WEIGHTS
+from nas.config import parse_config
 from nas.export.convert import make_converter
 from nas.export.detector.convert import POST_PROCESS, check_custom_ops
 from nas.export.detector.export import DetectorExport, export_detector
@@ -280,3 +282,40 @@ def test_a_detector_keeps_what_it_is_told_to_keep(trained: Trained, tmp_path: Pa
     )
     found = detections_litert(result.tflite, trained.task.split("test").x[:3])
     assert all(len(each) <= 3 and (each.scores >= 0.01).all() for each in found)
+
+
+# -- the command line --------------------------------------------------------------------------------------------------
+
+
+def test_the_command_line_exports_detectors(
+    answer: Callable[..., Any], refused: Callable[..., str], tiny_detector: Callable[..., NetworkSpec], tmp_path: Path
+) -> None:
+    options = {"name": "digits-canvas", "pictures": 50}
+    spec = tiny_detector(create("digits-canvas", pictures=50, input_shape=(32, 32, 1)), filters=4)
+    folder = tmp_path / "trained"
+    folder.mkdir()
+    model = build(spec)
+    model.save_weights(folder / WEIGHTS)
+    config = parse_config({"space": {"name": "mobiledet-ibn", "input": [32, 32, 1]}, "task": options})
+    record = {"architecture": "made-up", "config": config.to_dict(), "spec": spec.to_dict()}
+    (folder / RECORD).write_text(json.dumps(record), "utf-8")
+    found = answer("export", folder, "--nms", "--out", tmp_path / "d.tflite")
+    assert found["nms"] is True and set(found["test_map"]) == {"keras", "float32"}
+    assert found["measured"]["metric"] == "latency_ms"
+    assert len(detections_litert(tmp_path / "d.tflite", np.zeros((1, 32, 32, 1), np.uint8))) == 1
+
+
+def test_the_command_line_asks_post_processing_of_detectors_only(
+    nas: Callable[..., tuple[int, str, str]], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    status, _, err = nas(["train", "tabnas-criteo", "--task", "iris", "--epochs", "1", "--out", tmp_path / "iris"])
+    assert status == 0, err
+    refused(["export", tmp_path / "iris", "--nms", "--out", tmp_path / "f.tflite"], "--nms: expected a detector")
+
+
+def test_options_of_a_task_are_read_by_their_types(refused: Callable[..., str]) -> None:
+    refused(
+        ["train", "mobiledet-cpu", "--task", "digits-canvas,pictures=3", "--input", "64x64x1"],
+        "pictures: expected a whole number from 50, got 3",
+    )
+    refused(["train", "mobiledet-cpu", "--task", "voc,path=nowhere"], "task.path: no such file or folder")
