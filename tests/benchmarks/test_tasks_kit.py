@@ -266,9 +266,20 @@ def fitted_on_everything(seed: int) -> Task:
     return replace(task, splits=parts)
 
 
+def moving(seed: int, **host: object) -> ArrayTask:
+    """Clips, whose description says something else of them."""
+    task = tasks.create("moving-digits", input_shape=[4, 16, 16, 1], examples=70, seed=seed)
+    assert isinstance(task, ArrayTask)
+    changed = replace(task.preprocessing, host={**task.preprocessing.host, **host})
+    return replace(task, preprocessing=changed)
+
+
 @pytest.mark.parametrize(
     ("factory", "message"),
     [
+        (lambda seed: moving(seed, frames=5), "host: expected 4 frames, got 5"),
+        (lambda seed: moving(seed, width=15), "encode_clip: expected frames of the right size to come out unchanged"),
+        (lambda seed: replace(moving(seed), augmentation=Augmentation(shift=16)), "shift below the image's 16 pixels"),
         (leaking, "train and test: expected no example in both, got 1"),
         (seedless, "validation: expected another split from another seed"),
         (drifting(), "train: expected the same arrays from the same seed"),

@@ -18,6 +18,7 @@ from hardware_profiles.lower import lower
 from hardware_profiles.write_tflite import write_tflite
 from nas.export.metadata import embed_metadata
 from nas.export.predict import predict_litert
+from nas.frameworks import load_keras
 from nas.quantization import dequantize, quantize
 from nas.streaming.classifier import StreamingClassifier, softmax
 from nas.streaming.ensemble import TemporalEnsemble, temporal_ensemble
@@ -500,22 +501,21 @@ def test_members_that_do_not_fit(mean_file: bytes, register_file: bytes) -> None
         ensemble.update(CLIP[0].astype(np.int32))
 
 
-class FakeModel:
-    """Stands for a Keras model: logits or probabilities of the mean colour."""
-
-    def __init__(self, shape: tuple[int, ...], weights: np.ndarray, *, logits: bool) -> None:
-        self.input_shape, self._weights, self._logits = (None, *shape), weights, logits
-
-    def predict(self, x: np.ndarray, **_: object) -> np.ndarray:
-        assert x.dtype == np.float32
-        answer = x.mean(axis=(1, 2, 3)) / 255 @ self._weights
-        return answer if self._logits else softmax(answer)
+def keras_model(shape: tuple[int, ...], weights: np.ndarray, *, logits: bool) -> Any:
+    """Logits or probabilities of the mean colour."""
+    keras = load_keras()
+    x = keras.Input(shape)
+    mean = keras.layers.Rescaling(1 / 255)(keras.layers.GlobalAveragePooling3D()(x))
+    dense = keras.layers.Dense(4, use_bias=False, activation=None if logits else "softmax")
+    model = keras.Model(x, dense(mean))
+    model.set_weights([weights])
+    return model
 
 
 @pytest.mark.parametrize("logits", [True, False])
 def test_keras_models_of_half_the_rate_are_averaged(logits: bool) -> None:
     clips = np.random.default_rng(1).integers(0, 256, (5, 8, *SHAPE), np.uint8)
-    models = [FakeModel((4, *SHAPE), weights, logits=logits) for weights in (WEIGHTS, -0.5 * WEIGHTS)]
+    models = [keras_model((4, *SHAPE), weights, logits=logits) for weights in (WEIGHTS, -0.5 * WEIGHTS)]
     means = [(clips[:, turn::2] / 255.0).mean(axis=(1, 2, 3)) for turn in range(2)]
     expected = softmax((means[0] @ WEIGHTS - 0.5 * means[1] @ WEIGHTS) / 2)
     found = temporal_ensemble(models, clips, from_logits=logits)

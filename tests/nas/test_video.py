@@ -164,6 +164,14 @@ def test_pixels_of_the_right_size_come_out_as_they_are(tmp_path: Path, write_fra
     assert np.array_equal(windows, frames[[[0, 2], [1, 3], [3, 5]]])
 
 
+@pytest.mark.parametrize("suffix", LOSSLESS)
+def test_odd_sizes_and_single_frames(suffix: str, tmp_path: Path, write_video: Write) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (1, 17, 23, 3), np.uint8)
+    path = write_video(tmp_path / f"a{suffix}", frames)
+    assert np.array_equal(encode_clip(host(Sampling(frames=1), (17, 23)), path), frames)
+    assert encode_clip(host(Sampling(frames=3, short="hold"), (5, 31), "L"), path).shape == (3, 5, 31, 1)
+
+
 @pytest.mark.parametrize("quarter", [1, 2, 3])
 def test_frames_recorded_lying_are_turned_upright(quarter: int, tmp_path: Path, write_video: Write) -> None:
     import av
