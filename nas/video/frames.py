@@ -170,7 +170,8 @@ class _Opened:
     def __init__(self, av: Any, path: Path, demuxer: str, name: str) -> None:
         self._name = name
         try:
-            self._container = av.open(str(path), format=demuxer)
+            # Titles and the like may be in any encoding, and are not read.
+            self._container = av.open(str(path), format=demuxer, metadata_errors="replace")
         except av.error.FFmpegError as error:
             raise _damaged(name, 0, error.strerror) from error
 
@@ -180,6 +181,9 @@ class _Opened:
             self._container.close()
             raise InputError(f"{self._name}: expected a file with pictures, got sound alone or a cut file; remove it.")
         stream = streams[0]
+        if stream.codec_context is None:
+            self._container.close()
+            raise _damaged(self._name, 0, "of an unknown codec")
         if stream.width * stream.height > _LARGEST_FRAME_PIXELS:
             self._container.close()
             raise InputError(

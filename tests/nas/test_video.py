@@ -223,6 +223,25 @@ def test_a_video_damaged_half_way_names_the_frame(tmp_path: Path, write_video: W
         encode_clip(host(Sampling(frames=4)), path)
 
 
+def test_titles_in_another_encoding_do_not_matter(tmp_path: Path, write_video: Write) -> None:
+    path = write_video(tmp_path / "a.mkv", FRAMES)
+    data = path.read_bytes()
+    assert b"Lavf" in data
+    path.write_bytes(data.replace(b"Lavf", b"L\xe4vf"))
+    assert len(list(open_source(path).frames())) == 12
+
+
+def test_a_video_of_an_unknown_codec_is_refused(tmp_path: Path, write_video: Write) -> None:
+    path = write_video(tmp_path / "a.mkv", FRAMES)
+    data = path.read_bytes()
+    assert b"V_FFV1" in data
+    path.write_bytes(data.replace(b"V_FFV1", b"V_ZZZZ"))
+    with pytest.raises(
+        InputError, match=r"a.mkv': expected a whole video, .* before the first frame \(of an unknown c"
+    ):
+        open_source(path)
+
+
 def test_a_video_without_frames_is_refused(tmp_path: Path, write_video: Write) -> None:
     path = write_video(tmp_path / "a.mkv", FRAMES)
     data = path.read_bytes()
@@ -251,10 +270,13 @@ def test_a_damaged_video_is_decoded_or_refused(tmp_path: Path, write_video: Writ
     for suffix in (".avi", ".gif", ".mkv", ".mov", ".mp4", ".webm"):
         data = write_video(tmp_path / f"good{suffix}", frames).read_bytes()
         path = tmp_path / f"bad{suffix}"
-        for _ in range(25):
+        for _ in range(60):
             changed = bytearray(data)
             for _ in range(rng.integers(1, 9)):
-                changed[rng.integers(len(changed))] = rng.integers(256)
+                # Headers are where damage has the strangest effects.
+                changed[rng.integers(min(len(changed), 600) if rng.random() < 0.5 else len(changed))] = rng.integers(
+                    256
+                )
             path.write_bytes(changed[: rng.integers(1, len(changed))] if rng.random() < 0.3 else changed)
             try:
                 assert encode_clip(wanted, path).shape == (4, 8, 8, 3)
