@@ -151,7 +151,9 @@ class TestLocal:
         RayEngine(workers=2).run(search, make_evaluator(slow), tmp_path, quiet)
         assert search.counts["FAILED"] == 0
         left = [trial.number for trial in search.pending()]
-        assert left == [2, 3]
+        # How far it gets in that time is the machine's affair.
+        assert left
+        assert search.counts["COMPLETE"] == len(search.trials) - len(left) <= 2
         again = make_search(tmp_path, trials=4)
         RayEngine(workers=2).run(again, make_evaluator(lambda request: {}), tmp_path, quiet)
         assert again.counts["COMPLETE"] == 4
@@ -185,12 +187,12 @@ class TestLocal:
         before, alive = kept(), []
 
         def count(search: Search) -> None:
-            if search.counts["COMPLETE"] >= 6:
+            if search.counts["COMPLETE"] >= 4:
                 alive.append(kept() - before)
 
-        search = make_search(tmp_path, trials=8)
+        search = make_search(tmp_path, trials=5)
         RayEngine(workers=1).run(search, make_evaluator(lambda request: {}), tmp_path, count)
-        assert search.counts["COMPLETE"] == 8
+        assert search.counts["COMPLETE"] == 5
         # The one that just ended, the one that starts, and the one after.
         assert max(alive) <= 3
 
