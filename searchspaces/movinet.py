@@ -3,11 +3,10 @@
 Five blocks of bottlenecks whose depthwise kernels reach over time and space. `form` is base (three-dimensional kernels,
 the whole clip at once) or stream (causal, kernels in 2+1 dimensions, runs a frame a call).
 
-Widths and expanded widths are whole numbers of channels: the seed's base widths times the multipliers, rounded to 8,
-and beside them those of the released networks, which were scaled from it. The multipliers of widths, the depths to ten
-and the layout are the paper's, known at second hand; its lists of kernels and expansions are unconfirmed. Depths above
-ten are there for A4 and A5. `width` and `stem_stride` scale the table for small frames, as in BigNAS; they and the
-details by which the released networks differ (`hidden`, `dropout`, `positional`) are pinned unless asked for.
+Widths and expanded widths are the seed's base widths times the multipliers, rounded to 8; the multipliers of widths,
+the depths to ten and the layout are the paper's, known at second hand; its lists of kernels and expansions are
+unconfirmed. The released networks were scaled from what was found: their widths, depths above ten, clips and details
+are `unsearched` values. So are `width` and `stem_stride` for small frames. `form` is pinned to base unless asked for.
 """
 
 from __future__ import annotations
@@ -35,43 +34,47 @@ _SEARCHED_DEPTH = 10
 _DROP_CONNECT = 0.2
 
 
-def _widths(base: int, multipliers: tuple[float, ...], released: set[int]) -> tuple[int, ...]:
-    return tuple(sorted({scale_filters(base, multiplier) for multiplier in multipliers} | released))
-
-
-def _depths(block: int) -> tuple[int, ...]:
-    deeper = {len(net.layers[block]) for net in RELEASED.values()} - set(range(_SEARCHED_DEPTH + 1))
-    return (*range(1, _SEARCHED_DEPTH + 1), *sorted(deeper))
+def _widths(name: str, base: int, multipliers: tuple[float, ...], released: set[int], **hangs: Any) -> Choice:
+    """A choice of channel counts: multiples of the seed's, and those of the released networks, which none draws."""
+    values = {scale_filters(base, multiplier) for multiplier in multipliers}
+    return Choice(name=name, values=tuple(sorted(values)), unsearched=tuple(sorted(released - values)), **hangs)
 
 
 def _block_choices(block: int) -> list[Choice]:
-    nets, number, base, depths = RELEASED.values(), block + 1, _SEED_WIDTHS[block], _depths(block)
-    expanded = _widths(base, _EXPANSIONS, {width for net in nets for width, _ in net.layers[block]})
+    nets, number, base = RELEASED.values(), block + 1, _SEED_WIDTHS[block]
+    searched = tuple(range(1, _SEARCHED_DEPTH + 1))
+    deeper = tuple(sorted({len(net.layers[block]) for net in nets} - set(searched)))
+    expanded = {width for net in nets for width, _ in net.layers[block]}
     choices = [
-        Choice(name=f"width_{number}", values=_widths(base, _MULTIPLIERS, {net.widths[block] for net in nets})),
-        Choice(name=f"depth_{number}", values=depths),
+        _widths(f"width_{number}", base, _MULTIPLIERS, {net.widths[block] for net in nets}),
+        Choice(name=f"depth_{number}", values=searched, unsearched=deeper),
     ]
-    for layer in range(1, max(depths) + 1):
-        hangs: dict[str, Any] = {"parent": f"depth_{number}", "when": tuple(each for each in depths if each >= layer)}
+    for layer in range(1, max(searched + deeper) + 1):
+        hangs: dict[str, Any] = {
+            "parent": f"depth_{number}",
+            "when": tuple(depth for depth in searched + deeper if depth >= layer),
+        }
         choices.append(Choice(name=f"kernel_{number}_{layer}", values=_KERNELS, **hangs))
-        choices.append(Choice(name=f"expanded_{number}_{layer}", values=expanded, **hangs))
+        choices.append(_widths(f"expanded_{number}_{layer}", base, _EXPANSIONS, expanded, **hangs))
     return choices
 
 
 def _choices() -> tuple[Choice, ...]:
     nets = RELEASED.values()
+    seed = RELEASED["a2"].input_shape
+    frames, sides = ({net.input_shape[axis] for net in nets} - {seed[axis]} for axis in (0, 1))
     return (
         Choice(name="form", values=("base", "stream")),
-        Choice(name="frames", values=tuple(sorted({net.input_shape[0] for net in nets}))),
-        Choice(name="resolution", values=tuple(sorted({net.input_shape[1] for net in nets}))),
-        Choice(name="width", values=(1.0, 0.5, 0.25)),
-        Choice(name="stem_stride", values=(2, 1)),
-        Choice(name="stem", values=_widths(_SEED_STEM, _MULTIPLIERS, {net.stem for net in nets})),
+        Choice(name="frames", values=seed[:1], unsearched=tuple(sorted(frames))),
+        Choice(name="resolution", values=seed[1:2], unsearched=tuple(sorted(sides))),
+        Choice(name="width", values=(1.0,), unsearched=(0.5, 0.25)),
+        Choice(name="stem_stride", values=(2,), unsearched=(1,)),
+        _widths("stem", _SEED_STEM, _MULTIPLIERS, {net.stem for net in nets}),
         *(choice for block in range(BLOCKS) for choice in _block_choices(block)),
-        Choice(name="head", values=_widths(_SEED_HEAD, _MULTIPLIERS, {net.head for net in nets})),
-        Choice(name="hidden", values=(2048, 1024)),
-        Choice(name="dropout", values=(0.2, 0.5)),
-        Choice(name="positional", values=("none", "sinusoidal"), parent="form", when=("stream",)),
+        _widths("head", _SEED_HEAD, _MULTIPLIERS, {net.head for net in nets}),
+        Choice(name="hidden", values=(2048,), unsearched=(1024,)),
+        Choice(name="dropout", values=(0.2,), unsearched=(0.5,)),
+        Choice(name="positional", values=("none",), unsearched=("sinusoidal",), parent="form", when=("stream",)),
     )
 
 
@@ -115,9 +118,8 @@ class MoViNet(SearchSpace):
                 "use space bignas for images."
             )
         small = input_shape is not None and max(input_shape[1:3]) < SMALL_FRAME_SIDE
-        defaults: dict[str, Value] = {"form": "base", "hidden": 2048, "dropout": 0.2, "positional": "none"}
-        defaults.update({"width": 0.25, "stem_stride": 1} if small else {"width": 1.0, "stem_stride": 2})
-        super().__init__(input_shape, classes, **{**defaults, **pins})
+        scale: dict[str, Value] = {"width": 0.25, "stem_stride": 1} if small else {"width": 1.0, "stem_stride": 2}
+        super().__init__(input_shape, classes, **{"form": "base", **scale, **pins})
 
     def _is_blanked(self, column: int) -> bool:
         return self.input_shape is not None and self.choices[column].name in ("frames", "resolution")
