@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +55,17 @@ def spaces(as_json: bool) -> None:
                 "size": row["size"],
                 "as papers count": row["index_count"],
                 "choices": len(row["choices"]),
-                "reference networks": "\n".join(row["reference_networks"]),
+                "published": len(row["reference_networks"]),
             }
             for row in rows
         ]
     )
+    for row in rows:
+        names = ", ".join(row["reference_networks"])
+        if names:
+            click.echo(
+                textwrap.fill(f"{row['name']}: {names}", width=79, subsequent_indent="    ", break_on_hyphens=False)
+            )
 
 
 @click.command()
