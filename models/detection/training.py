@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from models.batch_size import rows_at_once
 from models.builder import build
 from models.detection.annotations import Annotations
 from models.detection.batches import DetectionBatches
@@ -91,8 +92,7 @@ def find(
 
 def heads(model: keras.Model, x: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What the network says of pictures [N, H, W, C]: box codes [N, A, 4] and class logits [N, A, classes + 1]."""
-    chunks = [
-        model.predict_on_batch(x[start : start + _BATCH].astype(np.float32)) for start in range(0, len(x), _BATCH)
-    ]
+    size = rows_at_once(x.shape[1:], most=_BATCH)
+    chunks = [model.predict_on_batch(x[start : start + size].astype(np.float32)) for start in range(0, len(x), size)]
     boxes, scores = (np.concatenate([np.asarray(chunk[name]) for chunk in chunks]) for name in (BOXES, SCORES))
     return boxes, scores

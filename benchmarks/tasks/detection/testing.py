@@ -21,6 +21,8 @@ def check_boxes(task: DetectionTask) -> None:
         assert found.classes.max() < classes, f"{part}: expected classes below {classes}, got {found.classes.max()}"
         counted = np.bincount(found.classes[~found.ignored], minlength=classes).tolist()
         told = task.provenance["boxes"][part]
-        assert told == dict(zip(task.class_names, counted, strict=True)), f"provenance: expected {counted}, got {told}"
+        assert told == dict(zip(task.class_names, counted, strict=True)), (
+            f"provenance: expected boxes of {part} as they are, {counted}, got {told}"
+        )
         assert part != "train" or all(counted), f"train: expected boxes of every class, got {told}"
     assert task.preprocessing.kind == "image", f"preprocessing: expected image, got {task.preprocessing.kind}"

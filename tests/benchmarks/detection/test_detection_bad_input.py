@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from benchmarks import tasks
-from searchspaces.errors import InputError
+from searchspaces.errors import InputError, MissingError
 
 SIZE = (30, 40, 3)
 BOMB = b"""<?xml version="1.0"?>
@@ -163,3 +164,9 @@ def test_csv(change, words, rectangles, write) -> None:
     files["boxes.csv"] = files["boxes.csv"].decode().replace(*change, 1).encode()
     with pytest.raises(InputError, match=words):
         tasks.create("boxes-csv", path=write(files) / "boxes.csv", input_shape=SIZE)
+
+
+def test_without_the_reader_of_xml_the_extra_is_named(rectangles, write, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "defusedxml.ElementTree", None)
+    with pytest.raises(MissingError, match=r"pip install 'paretonas\[detection\]'"):
+        tasks.create("voc", path=write(rectangles.voc()), input_shape=SIZE)

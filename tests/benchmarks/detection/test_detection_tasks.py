@@ -216,3 +216,45 @@ def test_blood_cells_from_a_tar(shared_data) -> None:
     assert task.provenance["mended_boxes"] == {"cut": 0, "dropped": 2, "copies": 0}
     totals = {name: sum(task.provenance["boxes"][part][name] for part in PARTS) for name in task.class_names}
     assert totals == {"RBC": 4155 - 2, "WBC": 372, "Platelets": 361}
+
+
+# -- the kit -----------------------------------------------------------------------------------------------------------
+
+
+def broken(**changed):
+    """A task factory whose tasks differ from sound ones in some field."""
+
+    def make(seed: int):
+        task = tasks.create("digits-canvas", pictures=50, seed=seed)
+        return replace(task, **{name: change(task) for name, change in changed.items()})
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        (
+            broken(provenance=lambda task: {**task.provenance, "boxes": task.provenance["boxes"] | {"test": {}}}),
+            "boxes",
+        ),
+        (broken(provenance=lambda task: {**task.provenance, "rows": {}}), "rows of each part"),
+        (broken(splits=lambda task: task.splits | {"test": task.splits["validation"]}), "rows of each part"),
+        (
+            broken(
+                splits=lambda task: task.splits | {"test": task.splits["validation"]},
+                provenance=lambda task: {
+                    **task.provenance,
+                    "rows": task.provenance["rows"] | {"test": task.provenance["rows"]["validation"]},
+                    "boxes": task.provenance["boxes"] | {"test": task.provenance["boxes"]["validation"]},
+                },
+            ),
+            "validation and test: expected no example in both",
+        ),
+        (broken(class_names=lambda task: (*task.class_names, "ten")), "provenance: expected|lacks|every class"),
+        (lambda seed: tasks.create("digits-canvas", pictures=50, seed=0), "is the seed used"),
+    ],
+)
+def test_the_kit_finds_what_is_wrong(factory, words) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_task(factory)
