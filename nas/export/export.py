@@ -186,7 +186,6 @@ def _candidates(
     """Every precision, converted and through the gate on the validation split; the first takes the name of `out`."""
     held_out = task.split("validation")
     keras = predict_keras(model, held_out.x)
-    model, spec = _deployed(model, spec)
     return [
         make_candidate(
             model,
@@ -201,17 +200,6 @@ def _candidates(
         )
         for precision in precisions
     ]
-
-
-def _deployed(model: Any, spec: NetworkSpec) -> tuple[Any, NetworkSpec]:
-    """The form that a device runs, with the same weights."""
-    if spec.deployed is spec:
-        return model, spec
-    from models.builder import build
-
-    running = build(spec.deployed)
-    running.set_weights(model.get_weights())
-    return running, spec.deployed
 
 
 def _test(model: Any, task: Task, candidates: Sequence[Candidate]) -> tuple[dict[str, float], int]:
