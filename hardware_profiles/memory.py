@@ -10,8 +10,7 @@ with an input of the same size that nobody else reads; ReLU, LOGISTIC and HARD_S
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -34,6 +33,7 @@ _SHARED_INPUTS = {
 }
 # These leave the values as they are, so that they may share with an input that others read too.
 _UNMODIFIED = frozenset({"BITCAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
+_WITH_SCRATCH = frozenset({"CONV_2D", "MEAN"})
 # Found by experiment: int8 tensors of 5 bytes are shared, those of 4 are not.
 _SMALLEST_SHARED_BYTES = 5
 
@@ -43,11 +43,13 @@ class ArenaPlan:
     """The arena: its size, the offset of every tensor (None where it holds none), and the op with most bytes live.
 
     `peak_op` is the position of that op in the graph, kernel scratch counted; -1 in a graph without ops.
+    `peak_activation_bytes` is what the function of that name finds.
     """
 
     size_bytes: int
     offsets: tuple[int | None, ...]
     peak_op: int
+    peak_activation_bytes: int
 
 
 @dataclass(slots=True)
@@ -61,8 +63,9 @@ class _Span:
     whole_run: bool = False
     offset: int = 0
 
-    def overlaps(self, other: _Span) -> bool:
-        return self.first <= other.last and other.first <= self.last
+    @property
+    def end(self) -> int:
+        return self.offset + self.size_bytes
 
 
 def plan_arena(graph: OpGraph, *, alignment: int = _ALIGNMENT_BYTES) -> ArenaPlan:
@@ -79,31 +82,36 @@ def plan_arena(graph: OpGraph, *, alignment: int = _ALIGNMENT_BYTES) -> ArenaPla
     scratch = [_Span(None, size, number, number) for number, op in enumerate(graph.ops) for size in _scratch(graph, op)]
     size_bytes = _place([*spans, *scratch], alignment)
     offset_of = {span.tensor: span.offset for span in spans}
-    offsets = tuple(offset_of.get(owners[index]) for index in range(len(graph.tensors)))
     live = _live_bytes([*spans, *scratch], len(graph.ops))
-    return ArenaPlan(size_bytes=size_bytes, offsets=offsets, peak_op=live.index(max(live)) if graph.ops else -1)
+    return ArenaPlan(
+        size_bytes=size_bytes,
+        offsets=tuple([offset_of.get(owner) for owner in owners]),
+        peak_op=live.index(max(live)) if graph.ops else -1,
+        peak_activation_bytes=_peak_bytes(graph, spans),
+    )
 
 
 def peak_activation_bytes(graph: OpGraph) -> int:
     """The largest sum of live tensors at any op, kernel scratch apart: no plan of these lifetimes needs less.
 
-    Lifetimes and shared tensors are those of `plan_arena`.
+    Lifetimes and shared tensors are those of `plan_arena`, which gives it too.
     """
-    spans = _tensor_spans(graph, _owners(graph))
-    return max(_live_bytes(spans, max(1, len(graph.ops))))
+    return _peak_bytes(graph, _tensor_spans(graph, _owners(graph)))
 
 
 def _owners(graph: OpGraph) -> list[int]:
     """For every tensor the one whose memory it takes: itself, or an input of its op that nobody else reads."""
     owners = list(range(len(graph.tensors)))
     uses = _use_counts(graph)
+    given, wanted = set(graph.inputs), set(graph.outputs)
     for op in graph.ops:
-        if not op.outputs or op.outputs[0] in graph.outputs:
+        shared = _SHARED_INPUTS.get(op.kind)
+        if shared is None or not op.outputs or op.outputs[0] in wanted:
             continue
         unmodified = op.kind in _UNMODIFIED
-        for position in _SHARED_INPUTS.get(op.kind, ()):
+        for position in shared:
             source = op.inputs[position] if position < len(op.inputs) else -1
-            if source < 0 or source in graph.inputs or graph.tensors[source].constant:
+            if source < 0 or source in given or graph.tensors[source].constant:
                 continue
             if unmodified or (uses[source] == 1 and _same_size(graph, source, op.outputs[0])):
                 if unmodified or uses[owners[source]] == 1:
@@ -120,9 +128,10 @@ def _same_size(graph: OpGraph, first: int, second: int) -> bool:
 def _use_counts(graph: OpGraph) -> list[int]:
     """How often each tensor is read; graph inputs and outputs count once more, since the caller holds them."""
     uses = [0] * len(graph.tensors)
-    for index in (*graph.inputs, *graph.outputs, *(index for op in graph.ops for index in op.inputs)):
-        if index >= 0:
-            uses[index] += 1
+    for read in (graph.inputs, graph.outputs, *[op.inputs for op in graph.ops]):
+        for index in read:
+            if index >= 0:
+                uses[index] += 1
     return uses
 
 
@@ -142,47 +151,43 @@ def _tensor_spans(graph: OpGraph, owners: Sequence[int]) -> list[_Span]:
             if index >= 0:
                 last[owners[index]] = number
     last.update(dict.fromkeys((*graph.inputs, *graph.outputs), end))
-    return [
-        _Span(
-            tensor=index,
-            size_bytes=graph.tensors[index].size_bytes,
-            first=start,
-            last=last.get(index, end),
-            whole_run=start == 0 and last.get(index, end) == end,
-        )
-        for index, start in sorted(first.items())
-        if owners[index] == index and not graph.tensors[index].constant
-    ]
+    spans = []
+    for index, start in sorted(first.items()):
+        tensor = graph.tensors[index]
+        if owners[index] == index and not tensor.constant:
+            stop = last.get(index, end)
+            spans.append(_Span(index, tensor.size_bytes, start, stop, start == 0 and stop == end))
+    return spans
 
 
 def _scratch(graph: OpGraph, op: Op) -> tuple[int, ...]:
     """Bytes of the blocks a kernel asks for while it runs."""
-    if not op.outputs or not op.inputs or min(*op.inputs[:2], op.outputs[0]) < 0:
+    if op.kind not in _WITH_SCRATCH or not op.outputs or len(op.inputs) < 2 or min(*op.inputs[:2], op.outputs[0]) < 0:
         return ()
     source, output = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
-    if op.kind == "CONV_2D" and len(op.inputs) > 1:
+    if op.kind == "CONV_2D":
         window = graph.tensors[op.inputs[1]].shape[1:]
         plain = prod(window[:2]) == 1 and op.attribute("stride") == 1 and op.attribute("dilation") is None
         # im2col: one row of input values for every output position.
         columns = prod(output.shape[:-1]) * prod(window)
         return () if plain else (columns * source.size_bytes // max(1, prod(source.shape)),)
-    if op.kind == "MEAN" and len(op.inputs) > 1:
-        # A position in the input, the axes as positive numbers, and sums of four bytes.
-        return (4 * len(source.shape), graph.tensors[op.inputs[1]].size_bytes, 4 * prod(output.shape))
-    return ()
+    # MEAN: a position in the input, the axes as positive numbers, and sums of four bytes.
+    return (4 * len(source.shape), graph.tensors[op.inputs[1]].size_bytes, 4 * prod(output.shape))
 
 
 def _place(spans: Sequence[_Span], alignment: int) -> int:
     """Set every span's offset, the largest first and each into the tightest gap it fits; returns the arena's size."""
-    placed: list[_Span] = []
-    size_bytes = 0
-    for span in sorted(spans, key=_rank):
-        if not span.size_bytes:
-            continue
-        span.offset = _best_offset(span, placed, alignment)
-        size_bytes = max(size_bytes, span.offset + span.size_bytes)
-        insort(placed, span, key=lambda each: each.offset)
-    return size_bytes
+    ranked = sorted((span for span in spans if span.size_bytes), key=_rank)
+    # What lives through the whole run is placed first, end to end: to all others it is one block at the bottom.
+    bottom = 0
+    for span in ranked:
+        if span.whole_run:
+            span.offset = _aligned(bottom, alignment)
+            bottom = span.end
+    others = [span for span in ranked if not span.whole_run]
+    for span, placed in zip(others, _held_beside(others), strict=True):
+        span.offset = _best_offset(span.size_bytes, placed, bottom, alignment)
+    return max((span.end for span in ranked), default=0)
 
 
 def _rank(span: _Span) -> tuple[int, int, int]:
@@ -190,24 +195,40 @@ def _rank(span: _Span) -> tuple[int, int, int]:
     return (0, 0, span.tensor or 0) if span.whole_run else (1, -span.size_bytes, span.first)
 
 
-def _best_offset(span: _Span, placed: Sequence[_Span], alignment: int) -> int:
+def _held_beside(spans: Sequence[_Span]) -> list[list[_Span]]:
+    """For every span those before it in the list that are held at the same time: one pass over the time of the run."""
+    beside: list[list[_Span]] = [[] for _ in spans]
+    held: list[int] = []
+    for number in sorted(range(len(spans)), key=lambda each: spans[each].first):
+        first = spans[number].first
+        held = [each for each in held if spans[each].last >= first]
+        for each in held:
+            beside[max(each, number)].append(spans[min(each, number)])
+        held.append(number)
+    return beside
+
+
+def _best_offset(size_bytes: int, placed: Collection[_Span], bottom: int, alignment: int) -> int:
     best: int | None = None
-    tightest: int | None = None
-    current = 0
-    for other in placed:
-        if not span.overlaps(other):
-            continue
-        aligned = _aligned(current, alignment)
-        gap = other.offset - aligned
-        if gap >= span.size_bytes and (tightest is None or gap < tightest):
-            # The planner keeps the gap before alignment but compares the one after; so do we.
-            best, tightest = aligned, other.offset - current
-        current = max(current, other.offset + other.size_bytes)
+    tightest = 0
+    current = bottom
+    for start, end in sorted([(each.offset, each.end) for each in placed]):
+        if start - current >= size_bytes:
+            aligned = _aligned(current, alignment)
+            gap = start - aligned
+            if gap >= size_bytes and (best is None or gap < tightest):
+                # The planner keeps the gap before alignment but compares the one after; so do we.
+                best, tightest = aligned, start - current
+        current = max(current, end)
     return _aligned(current, alignment) if best is None else best
 
 
 def _aligned(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
+
+
+def _peak_bytes(graph: OpGraph, spans: Sequence[_Span]) -> int:
+    return max(_live_bytes(spans, max(1, len(graph.ops))))
 
 
 def _live_bytes(spans: Sequence[_Span], ops: int) -> list[int]:

@@ -43,7 +43,7 @@ def real_offsets(graph: OpGraph) -> tuple[int, dict[int, int]]:
 
 def random_specs(name, input_shape, classes, count, **pins):
     space = create_space(name, input_shape, classes, **pins)
-    return [space.network(each) for each in space.sample(np.random.default_rng(5), count)]
+    return [space.network(each).deployed for each in space.sample(np.random.default_rng(5), count)]
 
 
 def hand_made(activation):
@@ -70,6 +70,9 @@ NETWORKS = [
     *random_specs("mobiledet-fused", (64, 50, 1), 2, 2),
     *random_specs("mobiledet-tdb", (96, 64, 3), 20, 3),
     *random_specs("mobiledet-tdb", (64, 64, 3), 1, 1, head="none"),
+    *random_specs("movinet", (5, 40, 33, 3), 4, 2),
+    *random_specs("movinet", (9, 33, 48, 3), 6, 2, form="stream"),
+    *random_specs("movinet", (3, 100, 96, 3), 2, 1, form="stream", positional="sinusoidal"),
     *[hand_made(activation) for activation in ("relu", "relu6", "silu", "hard_silu", "hard_sigmoid")],
 ]
 
