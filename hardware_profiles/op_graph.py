@@ -30,6 +30,7 @@ DTYPE_BYTES = {
 }
 
 _MATRIX_OPS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+_WITH_MACS = _MATRIX_OPS | {"CONV_3D", "TRANSPOSE_CONV", "BATCH_MATMUL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,18 @@ class OpGraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    @cached_property
+    def ops_by_kind(self) -> dict[str, list[Op]]:
+        """The ops of each kind in running order, the kind that comes first in front."""
+        kinds: dict[str, list[Op]] = {}
+        for op in self.ops:
+            kinds.setdefault(op.kind, []).append(op)
+        return kinds
+
     def macs_of(self, op: Op) -> int:
         """Multiply-adds of a convolution, dense layer or matrix product; 0 for any other op."""
+        if op.kind not in _WITH_MACS:
+            return 0
         shapes = [self.tensors[index].shape for index in op.inputs if index >= 0]
         out = prod(self.tensors[op.outputs[0]].shape) if op.outputs else 0
         match op.kind:
@@ -89,10 +100,9 @@ class OpGraph:
                 return prod(shapes[2]) * prod(shapes[1][:3]) if len(shapes) > 2 else 0
             case "FULLY_CONNECTED":
                 return out * shapes[1][-1]
-            case "BATCH_MATMUL":
+            case _:
                 inner = shapes[0][-2] if op.attribute("adj_x") else shapes[0][-1]
                 return out * inner
-        return 0
 
     @property
     def output_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -109,12 +119,12 @@ class OpGraph:
     @cached_property
     def macs(self) -> int:
         """Multiply-adds of one run at the graph's batch."""
-        return sum(self.macs_of(op) for op in self.ops)
+        return sum([self.macs_of(op) for kind, ops in self.ops_by_kind.items() if kind in _WITH_MACS for op in ops])
 
     @cached_property
     def weight_bytes(self) -> int:
         """Bytes of all constants, each counted once."""
-        return sum(tensor.size_bytes for tensor in self.tensors if tensor.constant)
+        return sum([tensor.size_bytes for tensor in self.tensors if tensor.constant])
 
     @property
     def state_bytes(self) -> int:
@@ -124,13 +134,14 @@ class OpGraph:
     @cached_property
     def params(self) -> int:
         """Values held for convolutions, dense layers and their biases: batch norm is folded into them here."""
-        held = {index for op in self.ops if op.kind in _MATRIX_OPS for index in op.inputs[1:] if index >= 0}
+        matrices = [op for kind, ops in self.ops_by_kind.items() if kind in _MATRIX_OPS for op in ops]
+        held = {index for op in matrices for index in op.inputs[1:] if index >= 0}
         return sum(prod(self.tensors[index].shape) for index in held if self.tensors[index].constant)
 
     @cached_property
     def op_counts(self) -> dict[str, int]:
         """How many ops of each kind, the most frequent first."""
-        return dict(Counter(op.kind for op in self.ops).most_common())
+        return dict(Counter({kind: len(ops) for kind, ops in self.ops_by_kind.items()}).most_common())
 
     def describe_op(self, op: Op) -> tuple[object, ...]:
         """An op as kind, attributes and shapes, free of tensor numbers: what two graphs are compared by."""
@@ -164,10 +175,15 @@ class OpGraphBuilder:
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.ops: list[Op] = []
+        self._distinct: dict[tuple[tuple[int, ...], str, bool], Tensor] = {}
 
     def tensor(self, shape: Iterable[int], dtype: str, *, constant: bool = False) -> int:
-        """Add a tensor; returns its index."""
-        self.tensors.append(Tensor(tuple(shape), dtype, constant))
+        """Add a tensor; returns its index. Equal ones are one object: of a network's tensors few differ."""
+        face = (tuple(shape), dtype, constant)
+        tensor = self._distinct.get(face)
+        if tensor is None:
+            tensor = self._distinct[face] = Tensor(*face)
+        self.tensors.append(tensor)
         return len(self.tensors) - 1
 
     def op(

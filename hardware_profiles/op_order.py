@@ -25,19 +25,21 @@ def depth_first(ops: Sequence[Edges], outputs: Sequence[int]) -> list[int]:
     """Positions of the ops in the order they run; ops that no output needs come last, in the order given."""
     writer = {index: number for number, (_, written) in enumerate(ops) for index in written}
     order: list[int] = []
-    seen: set[int] = set()
+    seen = [False] * len(ops)
     for root in (*(writer[index] for index in outputs if index in writer), *range(len(ops))):
-        # A stack instead of recursion: networks are deeper than Python's limit.
-        stack = [(root, False)]
+        # A stack instead of recursion: networks are deeper than Python's limit. ~number stands for an op whose sources
+        # lie above it, so that it runs once it is met again.
+        stack = [root]
         while stack:
-            number, done = stack.pop()
-            if done:
-                order.append(number)
-            elif number not in seen:
-                seen.add(number)
-                stack.append((number, True))
-                sources = [writer[index] for index in ops[number][0] if index in writer]
-                stack += [(source, False) for source in reversed(sources)]
+            number = stack.pop()
+            if number < 0:
+                order.append(~number)
+            elif not seen[number]:
+                seen[number] = True
+                stack.append(~number)
+                for index in reversed(ops[number][0]):
+                    if index in writer and not seen[writer[index]]:
+                        stack.append(writer[index])
     return order
 
 

@@ -8,7 +8,6 @@ limits of single operators decide in the end.
 from __future__ import annotations
 
 import tomllib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -42,17 +41,29 @@ class OpSet:
     leading_ones: bool = True
     avoid: tuple[str, ...] = ()
 
-    def refusal(self, graph: OpGraph, op: Op) -> str | None:
-        """Why the device cannot run an op; None where it can."""
-        if self.ops is None:
-            return f"no op of {self.title}" if op.kind.startswith(_CUSTOM) else None
-        if op.kind not in self.ops:
-            return f"not on the list of {self.title}"
-        if self.max_rank is None:
-            return None
-        tensors = (graph.tensors[index] for index in (*op.inputs, *op.outputs) if index >= 0)
-        rank = max((self._rank(tensor.shape) for tensor in tensors if not tensor.constant), default=0)
-        return f"{self.title} takes tensors of {self.max_rank} dimensions at most" if rank > self.max_rank else None
+    def refusals(self, graph: OpGraph) -> Iterator[Finding]:
+        """The ops that the device cannot run, by kind, and why."""
+        beyond = self._tensors_beyond(graph)
+        for kind, ops in graph.ops_by_kind.items():
+            if self.ops is None:
+                if kind.startswith(_CUSTOM):
+                    yield Finding(what=kind, count=len(ops), reason=f"no op of {self.title}")
+            elif kind not in self.ops:
+                yield Finding(what=kind, count=len(ops), reason=f"not on the list of {self.title}")
+            elif beyond and (count := sum([not beyond.isdisjoint((*op.inputs, *op.outputs)) for op in ops])):
+                reason = f"{self.title} takes tensors of {self.max_rank} dimensions at most"
+                yield Finding(what=kind, count=count, reason=reason)
+
+    def _tensors_beyond(self, graph: OpGraph) -> frozenset[int]:
+        """The computed tensors of more dimensions than the device takes."""
+        most = self.max_rank
+        if most is None:
+            return frozenset()
+        return frozenset(
+            index
+            for index, tensor in enumerate(graph.tensors)
+            if len(tensor.shape) > most and not tensor.constant and self._rank(tensor.shape) > most
+        )
 
     def _rank(self, shape: tuple[int, ...]) -> int:
         ones = 0 if self.leading_ones else next((at for at, side in enumerate(shape) if side != 1), len(shape))
@@ -87,9 +98,7 @@ def is_portable(findings: Mapping[str, tuple[Finding, ...]]) -> bool:
 
 
 def _findings(graph: OpGraph, op_set: OpSet, patterns: Mapping[str, int]) -> Iterator[Finding]:
-    refused = ((op.kind, op_set.refusal(graph, op)) for op in graph.ops)
-    for (kind, reason), count in Counter((kind, reason) for kind, reason in refused if reason is not None).items():
-        yield Finding(what=kind, count=count, reason=str(reason))
+    yield from op_set.refusals(graph)
     for name in op_set.avoid:
         if patterns[name]:
             yield Finding(what=name, count=patterns[name], reason=_PATTERNS[name][1])
@@ -99,13 +108,11 @@ def _squeeze_excites(graph: OpGraph) -> int:
     """Products of a map and a computed gate of one position."""
 
     def is_gated(op: Op) -> bool:
-        if op.kind != "MUL":
-            return False
         left, right = (graph.tensors[index] for index in op.inputs)
         small, large = sorted((left, right), key=lambda tensor: prod(tensor.shape))
         return not (left.constant or right.constant) and len(small.shape) > 2 and small.shape != large.shape
 
-    return sum(map(is_gated, graph.ops))
+    return sum(map(is_gated, graph.ops_by_kind.get("MUL", ())))
 
 
 _CUSTOM = "CUSTOM"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import NamedTuple
 
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Activation, Dense, Input, Layer, Shape
@@ -13,8 +14,7 @@ from searchspaces.time_layers import CountFrame
 INPUT = "input"
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One layer in its place: which nodes feed it, what shape comes out, which block it belongs to."""
 
     name: str
@@ -48,7 +48,7 @@ class LayerGraph:
 
     def input_shapes(self, node: Node) -> tuple[Shape, ...]:
         """The shapes that feed `node`."""
-        return tuple(self.nodes[index].shape for index in node.inputs)
+        return tuple([self.nodes[index].shape for index in node.inputs])
 
     def count_params(self) -> tuple[int, int]:
         """All stored values, and those that training changes."""
@@ -97,7 +97,7 @@ class GraphBuilder:
 
     def add(self, name: str, layer: Layer, *inputs: int) -> int:
         """Append `layer`, fed by the nodes `inputs`; returns its index."""
-        shape = layer.output_shape(*(self._nodes[index].shape for index in inputs))
+        shape = layer.output_shape(*[self._nodes[index].shape for index in inputs])
         self._nodes.append(Node(f"{self._prefix}_{name}", layer, inputs, shape, self._block))
         return len(self._nodes) - 1
 

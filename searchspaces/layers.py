@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from searchspaces.errors import InputError
 
@@ -19,8 +19,7 @@ ActivationName: TypeAlias = Literal["relu", "relu6", "silu", "hard_silu", "sigmo
 BN_EPSILON = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """One stored array of a layer; batch-norm statistics are stored but not trained."""
 
     name: str
@@ -237,4 +236,5 @@ def _strided(shape: Shape, stride: int) -> Shape:
             f"convolution: expected an image (height, width, channels) or a clip (frames, height, width, channels), "
             f"got shape {shape}; give the network an input of three or four numbers."
         )
-    return (*shape[:-3], *(-(-side // stride) for side in shape[-3:-1]))
+    *frames, height, width, _ = shape
+    return (*frames, -(-height // stride), -(-width // stride))

@@ -53,6 +53,10 @@ class Choice:
         """The searched values, then the others: what indices count."""
         return self.values + self.unsearched
 
+    def value(self, index: int) -> Value:
+        """The value that `index` stands for."""
+        return self.values[index] if index < len(self.values) else self.unsearched[index - len(self.values)]
+
     def index(self, value: object) -> int:
         """The position of `value`; an `InputError` lists the values where it is none of them."""
         for position, known in enumerate(self.every_value):
@@ -118,7 +122,7 @@ class SearchSpace(ABC):
     def pins(self) -> dict[str, Value]:
         """The choices held at one value, and that value."""
         pinned = ((self.choices[column], index) for column, index in self._pins.items())
-        return {choice.name: choice.every_value[index] for choice, index in pinned}
+        return {choice.name: choice.value(index) for choice, index in pinned}
 
     @abstractmethod
     def network(self, architecture: Architecture) -> NetworkSpec:
@@ -144,7 +148,7 @@ class SearchSpace(ABC):
         """The chosen value of every choice, None where it does not reach the network."""
         self._check_space(architecture)
         return {
-            choice.name: None if index < 0 else choice.every_value[index]
+            choice.name: None if index < 0 else choice.value(index)
             for choice, index in zip(self.choices, architecture.indices, strict=True)
         }
 

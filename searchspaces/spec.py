@@ -73,12 +73,16 @@ class NetworkSpec:
     @property
     def params(self) -> int:
         """All stored values, batch-norm statistics too."""
-        return self.graph.count_params()[0]
+        return self._param_counts[0]
 
     @property
     def trainable_params(self) -> int:
         """The values that training changes."""
-        return self.graph.count_params()[1]
+        return self._param_counts[1]
+
+    @cached_property
+    def _param_counts(self) -> tuple[int, int]:
+        return self.graph.count_params()
 
     @property
     def is_causal(self) -> bool:

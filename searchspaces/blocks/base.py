@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any, ClassVar, Protocol, get_args
 
 from searchspaces.errors import InputError
@@ -37,12 +36,11 @@ class Checked:
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            rule = _RULES.get(field.name)
-            if rule is not None and not rule[0](value):
+        for field in self.__dataclass_fields__:
+            rule = _RULES.get(field)
+            if rule is not None and not rule[0](value := getattr(self, field)):
                 name = getattr(self, "name", "?")
-                raise InputError(f"{field.name} of block {name}: expected {rule[1]}, got {value!r}; correct it.")
+                raise InputError(f"{field} of block {name}: expected {rule[1]}, got {value!r}; correct it.")
 
 
 def activate(graph: GraphBuilder, name: ActivationName | None, x: int, node: str = "act") -> int:
