@@ -6,13 +6,14 @@ before them, swish becomes LOGISTIC and MUL, a hard sigmoid adds its 3 to the bi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
+from typing import Any
 
 from hardware_profiles.lower_time import input_tensor, lower_over_time
 from hardware_profiles.op_graph import PRECISIONS, OpGraph, OpGraphBuilder, Precision
 from hardware_profiles.op_order import in_order
-from searchspaces import layers
+from searchspaces import layers, time_layers
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.graph import LayerGraph, Node
 from searchspaces.spec import NetworkSpec
@@ -77,76 +78,88 @@ class Lowering:
         return [node for _, node in sorted(named)]
 
     def _emit(self, index: int, node: Node) -> None:
-        match node.layer:
-            case layers.Conv2D() | layers.DepthwiseConv2D() | layers.Dense():
-                self._matrix(index, node)
-            case layers.BatchNorm():
-                raise InputError(f"layer {node.name}: expected a convolution before batch norm; put one there.")
-            case layers.Activation():
-                self._activation(index, node)
-            case layers.Add():
-                left, right = node.inputs
-                self.binary("ADD", [self.value[left], self._skip(right, node)], index, node)
-            case layers.Multiply():
-                self.binary("MUL", [self.value[source] for source in node.inputs], index, node)
-            case layers.Reshape():
-                shape = self.out.tensor((len(node.shape) + 1,), "int32", constant=True)
-                self.out.op("RESHAPE", [self.fed(node), shape], [self.output(index)], node.block)
-            case layers.Rescale():
-                self._rescale(index, node)
-            case layers.GlobalAveragePool(keep_dims=True) if self.graph.input_shapes(node)[0][-3:-1] == (1, 1):
-                # The mean of one position is that position: the converter drops the op.
-                self.value[index] = self.value[node.inputs[0]]
-            case layers.GlobalAveragePool():
-                axes = self.out.tensor((2,), "int32", constant=True)
-                output = self.output(index)
-                source = self.value[node.inputs[0]]
-                self.out.op("MEAN", [source, axes], [output], node.block, keep_dims=node.layer.keep_dims)
-            case layers.AveragePool2D(kernel=kernel, stride=stride):
-                window: dict[str, int | str] = {"stride": stride, "window": kernel}
-                window.update(padding="SAME", activation="NONE")
-                self.out.op("AVERAGE_POOL_2D", [self.fed(node)], [self.output(index)], node.block, **window)
-            case layers.Concat():
-                # In int8 the parts are made in the scale of the whole, so that none has to be quantised anew.
-                parts = [self.quantised(source) for source in node.inputs]
-                axis = node.layer.axis if node.layer.axis < 0 else node.layer.axis + 1
-                self.out.op("CONCATENATION", parts, [self.output(index)], node.block, activation="NONE", axis=axis)
-            case layers.Dropout():
-                self.value[index] = self.value[node.inputs[0]]
-            case _ if lower_over_time(self, index, node):
-                pass
-            case _:
-                raise InputError(f"layer {node.name}: no rule to lower a {type(node.layer).__name__}; add one here.")
+        rule = _RULES.get(type(node.layer))
+        if rule is not None:
+            rule(self, index, node, node.layer)
+        elif not lower_over_time(self, index, node):
+            raise InputError(f"layer {node.name}: no rule to lower a {type(node.layer).__name__}; add one here.")
 
-    def _matrix(self, index: int, node: Node) -> None:
+    def _conv(self, index: int, node: Node, layer: layers.Conv2D) -> None:
+        window = (layer.filters, layer.kernel, layer.kernel, self.source_shape(node)[-1])
+        self._matrix("CONV_2D", window, index, node, padding="SAME", stride=layer.stride)
+
+    def _depthwise(self, index: int, node: Node, layer: layers.DepthwiseConv2D) -> None:
+        window = (1, layer.kernel, layer.kernel, node.shape[-1])
+        self._matrix("DEPTHWISE_CONV_2D", window, index, node, padding="SAME", stride=layer.stride)
+
+    def _dense(self, index: int, node: Node, layer: layers.Dense) -> None:
+        weights = (layer.units, self.source_shape(node)[0])
+        self._matrix("FULLY_CONNECTED", weights, index, node, has_bias=layer.use_bias)
+
+    def _matrix(
+        self,
+        kind: str,
+        shape: tuple[int, ...],
+        index: int,
+        node: Node,
+        *,
+        has_bias: bool = True,
+        **attributes: int | str,
+    ) -> None:
         """Convolution or dense layer, with the batch norm and activation behind it folded in."""
-        last = index
-        following = self.only_consumer(last)
-        folded = following is not None and isinstance(self.graph.nodes[following].layer, layers.BatchNorm)
-        if folded and following is not None:
-            last = following
+        last, folded = self.fold(index)
         last, fused = self.absorb(last)
         clips = fused == "NONE" and self._clips(self.only_consumer(last))
-        kernel = node.layer.weights(*self.graph.input_shapes(node))[0].shape
-        attributes: dict[str, int | str] = {"activation": "RELU6" if clips else fused}
-        match node.layer:
-            case layers.Conv2D(stride=stride):
-                kind, shape = "CONV_2D", (kernel[3], *kernel[:3])
-                attributes.update(padding="SAME", stride=stride)
-            case layers.DepthwiseConv2D(stride=stride):
-                kind, shape = "DEPTHWISE_CONV_2D", (1, *kernel[:3])
-                attributes.update(padding="SAME", stride=stride)
-            case _:
-                kind, shape = "FULLY_CONNECTED", (kernel[1], kernel[0])
         weights = self.out.tensor(shape, self.weights, constant=True)
-        has_bias = folded or clips or kind != "FULLY_CONNECTED" or getattr(node.layer, "use_bias", False)
+        has_bias = has_bias or folded or clips
         bias = self.out.tensor((node.shape[-1],), self.biases, constant=True) if has_bias else -1
         output = self.output(last)
-        self.out.op(kind, [self.fed(node), weights, bias], [output], node.block, **attributes)
+        activation = "RELU6" if clips else fused
+        inputs = [self.fed(node), weights, bias]
+        self.out.op(kind, inputs, [output], node.block, activation=activation, **attributes)
         self.mark(index, last)
 
-    def _activation(self, index: int, node: Node) -> None:
-        name, source = getattr(node.layer, "name", ""), self.value[node.inputs[0]]
+    def _stray_norm(self, index: int, node: Node, layer: layers.BatchNorm) -> None:
+        raise InputError(f"layer {node.name}: expected a convolution before batch norm; put one there.")
+
+    def _add(self, index: int, node: Node, layer: layers.Add) -> None:
+        left, right = node.inputs
+        self.binary("ADD", [self.value[left], self._skip(right, node)], index, node)
+
+    def _multiply(self, index: int, node: Node, layer: layers.Layer) -> None:
+        self.binary("MUL", [self.value[source] for source in node.inputs], index, node)
+
+    def _reshape(self, index: int, node: Node, layer: layers.Reshape) -> None:
+        shape = self.out.tensor((len(node.shape) + 1,), "int32", constant=True)
+        self.out.op("RESHAPE", [self.fed(node), shape], [self.output(index)], node.block)
+
+    def _mean(self, index: int, node: Node, layer: layers.GlobalAveragePool) -> None:
+        if layer.keep_dims and self.source_shape(node)[-3:-1] == (1, 1):
+            # The mean of one position is that position: the converter drops the op.
+            self._passed(index, node, layer)
+            return
+        axes = self.out.tensor((2,), "int32", constant=True)
+        output = self.output(index)
+        source = self.value[node.inputs[0]]
+        self.out.op("MEAN", [source, axes], [output], node.block, keep_dims=layer.keep_dims)
+
+    def _average(self, index: int, node: Node, layer: layers.AveragePool2D) -> None:
+        window: dict[str, int | str] = {"stride": layer.stride, "window": layer.kernel}
+        window.update(padding="SAME", activation="NONE")
+        self.out.op("AVERAGE_POOL_2D", [self.fed(node)], [self.output(index)], node.block, **window)
+
+    def _concat(self, index: int, node: Node, layer: layers.Concat) -> None:
+        # In int8 the parts are made in the scale of the whole, so that none has to be quantised anew.
+        parts = [self.quantised(source) for source in node.inputs]
+        axis = layer.axis if layer.axis < 0 else layer.axis + 1
+        self.out.op("CONCATENATION", parts, [self.output(index)], node.block, activation="NONE", axis=axis)
+
+    def _passed(self, index: int, node: Node, layer: layers.Layer) -> None:
+        """A layer that a device does not run: what comes in goes out."""
+        self.value[index] = self.value[node.inputs[0]]
+
+    def _activation(self, index: int, node: Node, layer: layers.Activation) -> None:
+        name, source = layer.name, self.value[node.inputs[0]]
         if name == "silu":
             gate = self.activation_tensor(node.shape)
             self.out.op("LOGISTIC", [source], [gate], node.block)
@@ -184,11 +197,8 @@ class Lowering:
         following = self.only_consumer(index)
         return following is not None and isinstance(self.graph.nodes[following].layer, _MATRICES)
 
-    def _rescale(self, index: int, node: Node) -> None:
+    def _rescale(self, index: int, node: Node, layer: layers.Rescale) -> None:
         """MUL then ADD; a scale of 1, an offset of 0 or one scale that the weights take up leaves its op out."""
-        layer = node.layer
-        if not isinstance(layer, layers.Rescale):
-            raise InputError(f"layer {node.name}: expected a rescale, got {type(layer).__name__}; mend its block.")
         x = self.value[node.inputs[0]]
         last_is_scale = all(number == 0.0 for number in layer.offset)
         if last_is_scale and len(layer.scale) == 1 and self._only_feeds_weights(index):
@@ -209,6 +219,13 @@ class Lowering:
         last, fused = self.absorb(index)
         self.out.op(kind, inputs, [self.output(last)], node.block, activation=fused)
         self.mark(index, last)
+
+    def fold(self, index: int) -> tuple[int, bool]:
+        """The batch norm that alone follows node `index`, folded: the node it ends at, and whether there is one."""
+        following = self.only_consumer(index)
+        if following is not None and isinstance(self.graph.nodes[following].layer, layers.BatchNorm):
+            return following, True
+        return index, False
 
     def absorb(self, index: int) -> tuple[int, str]:
         """The ReLU that alone follows node `index`, fused: the node it ends at and the fused function's name."""
@@ -247,6 +264,10 @@ class Lowering:
         self.value[index] = self.activation_tensor(self.graph.nodes[index].shape)
         return self.value[index]
 
+    def source_shape(self, node: Node) -> layers.Shape:
+        """The shape of what feeds a node first."""
+        return self.graph.nodes[node.inputs[0]].shape
+
     def fed(self, node: Node) -> int:
         """The tensor that feeds a node with one input."""
         return self.quantised(node.inputs[0])
@@ -262,6 +283,26 @@ class Lowering:
         return self.narrowed[source]
 
     def activation_tensor(self, shape: layers.Shape, dtype: str | None = None) -> int:
-        """A tensor of the network's precision; maps of clips carry their frames in the batch axis."""
-        held = (self.batch * shape[0], *shape[1:]) if len(shape) == 4 else (self.batch, *shape)
+        """A tensor of the network's precision; maps of clips, at batch 1, carry their frames in its axis."""
+        held = shape if len(shape) == 4 else (self.batch, *shape)
         return self.out.tensor(held, dtype or self.activations)
+
+
+# What emits the ops of a node, by the type of its layer.
+_RULES: dict[type, Callable[[Lowering, int, Node, Any], None]] = {
+    layers.Conv2D: Lowering._conv,
+    layers.DepthwiseConv2D: Lowering._depthwise,
+    layers.Dense: Lowering._dense,
+    layers.BatchNorm: Lowering._stray_norm,
+    layers.Activation: Lowering._activation,
+    layers.Add: Lowering._add,
+    layers.Multiply: Lowering._multiply,
+    layers.Reshape: Lowering._reshape,
+    layers.Rescale: Lowering._rescale,
+    layers.GlobalAveragePool: Lowering._mean,
+    layers.AveragePool2D: Lowering._average,
+    layers.Concat: Lowering._concat,
+    layers.Dropout: Lowering._passed,
+    time_layers.DropClip: Lowering._passed,
+    time_layers.GateClip: Lowering._multiply,
+}

@@ -6,7 +6,8 @@ encoding of it) stays in float when the rest is int8, since eight bits do not ho
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from searchspaces import layers, time_layers
 from searchspaces.errors import InputError
@@ -31,42 +32,11 @@ def input_tensor(lowering: Lowering, index: int) -> int:
 
 
 def lower_over_time(lowering: Lowering, index: int, node: Node) -> bool:
-    """Lower a layer of `searchspaces.time_layers`; False where it is none."""
-    rules = _Rules(lowering)
-    match node.layer:
-        case time_layers.FoldFrames():
-            lowering.value[index] = rules.reshape(node, lowering.fed(node), node.shape)
-        case time_layers.Scale():
-            rules.scale(index, node)
-        case time_layers.GateClip():
-            lowering.binary("MUL", [lowering.value[source] for source in node.inputs], index, node)
-        case time_layers.DropClip():
-            lowering.value[index] = lowering.value[node.inputs[0]]
-        case time_layers.DepthwiseConv3D():
-            rules.volume(index, node, node.layer)
-        case time_layers.PadFrames():
-            rules.pad(index, node)
-        case time_layers.JoinFrames():
-            rules.join(index, node)
-        case time_layers.LastFrames():
-            lowering.value[index] = rules.slice(lowering.fed(node), node)
-        case time_layers.TemporalDepthwiseConv():
-            rules.temporal(index, node)
-        case time_layers.ClipAveragePool():
-            rules.clip_average(index, node, keep_dims=node.layer.keep_dims)
-        case time_layers.CumulativeAverage():
-            rules.cumulative_average(index, node)
-        case time_layers.CountFrame():
-            rules.count(index, node)
-        case time_layers.RunningSum():
-            rules.running_sum(index, node)
-        case time_layers.RunningMean():
-            rules.running_mean(index, node)
-        case time_layers.FrameEncoding():
-            rules.encoding(index, node)
-        case _:
-            return False
-    return True
+    """Lower a layer of `searchspaces.time_layers`; False where there is no rule for it."""
+    rule = _RULES.get(type(node.layer))
+    if rule is not None:
+        rule(_Rules(lowering), index, node, node.layer)
+    return rule is not None
 
 
 class _Rules:
@@ -86,7 +56,13 @@ class _Rules:
         self.out.op("RESHAPE", [source, rank], [target], node.block)
         return target
 
-    def scale(self, index: int, node: Node) -> None:
+    def fold_frames(self, index: int, node: Node, layer: time_layers.FoldFrames) -> None:
+        self.lowering.value[index] = self.reshape(node, self.lowering.fed(node), node.shape)
+
+    def last_frames(self, index: int, node: Node, layer: time_layers.LastFrames) -> None:
+        self.lowering.value[index] = self.slice(self.lowering.fed(node), node)
+
+    def scale(self, index: int, node: Node, layer: time_layers.Scale) -> None:
         """The learnt factor is taken up by the weights of the convolution before it."""
         before = self.lowering.graph.nodes[node.inputs[0]]
         if not isinstance(before.layer, layers.BatchNorm):
@@ -109,7 +85,7 @@ class _Rules:
 
     def volume(self, index: int, node: Node, layer: time_layers.DepthwiseConv3D) -> None:
         """One depthwise convolution for each frame of the kernel, over the frames it sees, and their sum."""
-        frames, *sides = self.lowering.graph.input_shapes(node)[0]
+        frames, *sides = self.lowering.source_shape(node)
         source = self.padded(self.lowering.fed(node), node, (frames + layer.frames - 1, *sides))
         total = -1
         for _ in range(layer.frames):
@@ -130,8 +106,8 @@ class _Rules:
 
     def norm(self, index: int, node: Node) -> None:
         """The batch norm behind a sum of convolutions stays: MUL and ADD by channel."""
-        following = self.lowering.only_consumer(index)
-        if following is None or not isinstance(self.lowering.graph.nodes[following].layer, layers.BatchNorm):
+        following, found = self.lowering.fold(index)
+        if not found:
             return
         last, fused = self.lowering.absorb(following)
         x = self.lowering.value[index]
@@ -142,28 +118,23 @@ class _Rules:
             x = result
         self.lowering.value[following] = self.lowering.value[last] = x
 
-    def pad(self, index: int, node: Node) -> None:
-        frames, height, width, channels = self.lowering.graph.input_shapes(node)[0]
+    def pad(self, index: int, node: Node, layer: time_layers.PadFrames) -> None:
+        frames, height, width, channels = self.lowering.source_shape(node)
         rows = self.reshape(node, self.lowering.fed(node), (1, frames, height * width, channels))
         self.lowering.value[index] = self.padded(rows, node, (1, *node.shape))
 
-    def join(self, index: int, node: Node) -> None:
+    def join(self, index: int, node: Node, layer: time_layers.JoinFrames) -> None:
         kept, new = node.inputs
         rows = self.reshape(node, self.lowering.value[new], (1, 1, *node.shape[1:]))
         parts = [self.lowering.value[kept], rows]
         output = self.lowering.output(index)
         self.out.op("CONCATENATION", parts, [output], node.block, activation="NONE", axis=1)
 
-    def temporal(self, index: int, node: Node) -> None:
+    def temporal(self, index: int, node: Node, layer: time_layers.TemporalDepthwiseConv) -> None:
         """A convolution without padding whose window is one position wide; then the map's rows come back."""
         lowering = self.lowering
-        following = lowering.only_consumer(index)
-        last = index
-        if following is not None and isinstance(lowering.graph.nodes[following].layer, layers.BatchNorm):
-            last = following
-        last, fused = lowering.absorb(last)
-        window = node.layer.weights(*lowering.graph.input_shapes(node))[0].shape[:3]
-        weights = self.out.tensor((1, *window), lowering.weights, constant=True)
+        last, fused = lowering.absorb(lowering.fold(index)[0])
+        weights = self.out.tensor((1, layer.kernel, 1, node.shape[-1]), lowering.weights, constant=True)
         bias = self.out.tensor((node.shape[-1],), lowering.biases, constant=True)
         frames, height, width, channels = node.shape
         rows = self.out.tensor((1, frames, height * width, channels), lowering.activations)
@@ -172,13 +143,13 @@ class _Rules:
         lowering.value[last] = self.reshape(node, rows, node.shape)
         lowering.mark(index, last)
 
-    def clip_average(self, index: int, node: Node, *, keep_dims: bool) -> None:
-        frames, height, width, channels = self.lowering.graph.input_shapes(node)[0]
+    def clip_average(self, index: int, node: Node, layer: time_layers.ClipAveragePool) -> None:
+        frames, height, width, channels = self.lowering.source_shape(node)
         rows = self.reshape(node, self.lowering.fed(node), (1, frames, height * width, channels))
         axes = self.out.tensor((2,), "int32", constant=True)
-        self.out.op("MEAN", [rows, axes], [self.lowering.output(index)], node.block, keep_dims=keep_dims)
+        self.out.op("MEAN", [rows, axes], [self.lowering.output(index)], node.block, keep_dims=layer.keep_dims)
 
-    def cumulative_average(self, index: int, node: Node) -> None:
+    def cumulative_average(self, index: int, node: Node, layer: time_layers.CumulativeAverage) -> None:
         """CUMSUM has no int8 kernel: it runs in float; then each sum times the share of its frames."""
         frames, channels = node.shape[0], node.shape[-1]
         rows = self.reshape(node, self.lowering.fed(node), (1, frames, channels))
@@ -218,12 +189,12 @@ class _Rules:
         self.out.op(kind, inputs, [target], node.block, **numbers)
         return target
 
-    def count(self, index: int, node: Node) -> None:
+    def count(self, index: int, node: Node, layer: time_layers.CountFrame) -> None:
         one = self.out.tensor((), "float32", constant=True)
         source = self.lowering.value[node.inputs[0]]
         self.lowering.value[index] = self.in_float("ADD", [source, one], node, (1, 1, 1, 1))
 
-    def running_sum(self, index: int, node: Node) -> None:
+    def running_sum(self, index: int, node: Node, layer: time_layers.RunningSum) -> None:
         """The converter adds what was summed before as a vector."""
         new, total = self.widened(node.inputs[0]), self.lowering.value[node.inputs[1]]
         rank = self.out.tensor((1,), "int32", constant=True)
@@ -231,7 +202,7 @@ class _Rules:
         self.out.op("RESHAPE", [total, rank], [flat], node.block)
         self.lowering.value[index] = self.in_float("ADD", [new, flat], node, self.out.tensors[total].shape)
 
-    def running_mean(self, index: int, node: Node) -> None:
+    def running_mean(self, index: int, node: Node, layer: time_layers.RunningMean) -> None:
         total, count = (self.lowering.value[source] for source in node.inputs)
         shape = self.out.tensors[total].shape
         if len(shape) == 2:
@@ -241,7 +212,7 @@ class _Rules:
             count = flat
         self.lowering.value[index] = self.in_float("DIV", [total, count], node, shape)
 
-    def encoding(self, index: int, node: Node) -> None:
+    def encoding(self, index: int, node: Node, layer: time_layers.FrameEncoding) -> None:
         """The sine is the same for all layers of one width: the converter computes it once."""
         source, *counted = node.inputs
         channels = node.shape[-1]
@@ -261,3 +232,20 @@ class _Rules:
         scaled = self.in_float("MUL", [self.lowering.sines[channels], factor], node, (1, 1, 1, channels))
         whole = self.in_float("ADD", [self.widened(source), scaled], node, (1, 1, 1, channels))
         self.lowering.value[index] = whole
+
+
+_RULES: dict[type, Callable[[_Rules, int, Node, Any], None]] = {
+    time_layers.FoldFrames: _Rules.fold_frames,
+    time_layers.Scale: _Rules.scale,
+    time_layers.DepthwiseConv3D: _Rules.volume,
+    time_layers.PadFrames: _Rules.pad,
+    time_layers.JoinFrames: _Rules.join,
+    time_layers.LastFrames: _Rules.last_frames,
+    time_layers.TemporalDepthwiseConv: _Rules.temporal,
+    time_layers.ClipAveragePool: _Rules.clip_average,
+    time_layers.CumulativeAverage: _Rules.cumulative_average,
+    time_layers.CountFrame: _Rules.count,
+    time_layers.RunningSum: _Rules.running_sum,
+    time_layers.RunningMean: _Rules.running_mean,
+    time_layers.FrameEncoding: _Rules.encoding,
+}

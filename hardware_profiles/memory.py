@@ -10,7 +10,7 @@ with an input of the same size that nobody else reads; ReLU, LOGISTIC and HARD_S
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
@@ -63,10 +63,6 @@ class _Span:
     whole_run: bool = False
     offset: int = 0
 
-    @property
-    def end(self) -> int:
-        return self.offset + self.size_bytes
-
 
 def plan_arena(graph: OpGraph, *, alignment: int = _ALIGNMENT_BYTES) -> ArenaPlan:
     """The arena that TFLite's interpreter allocates on its built-in kernels, without a delegate.
@@ -79,7 +75,8 @@ def plan_arena(graph: OpGraph, *, alignment: int = _ALIGNMENT_BYTES) -> ArenaPla
         raise InputError(f"alignment: expected bytes above 0, got {alignment}; the runtime aligns to 64.")
     owners = _owners(graph)
     spans = _tensor_spans(graph, owners)
-    scratch = [_Span(None, size, number, number) for number, op in enumerate(graph.ops) for size in _scratch(graph, op)]
+    asking = [(number, op) for number, op in enumerate(graph.ops) if op.kind in _WITH_SCRATCH]
+    scratch = [_Span(None, size, number, number) for number, op in asking for size in _scratch(graph, op)]
     size_bytes = _place([*spans, *scratch], alignment)
     offset_of = {span.tensor: span.offset for span in spans}
     live = _live_bytes([*spans, *scratch], len(graph.ops))
@@ -162,7 +159,7 @@ def _tensor_spans(graph: OpGraph, owners: Sequence[int]) -> list[_Span]:
 
 def _scratch(graph: OpGraph, op: Op) -> tuple[int, ...]:
     """Bytes of the blocks a kernel asks for while it runs."""
-    if op.kind not in _WITH_SCRATCH or not op.outputs or len(op.inputs) < 2 or min(*op.inputs[:2], op.outputs[0]) < 0:
+    if not op.outputs or len(op.inputs) < 2 or min(*op.inputs[:2], op.outputs[0]) < 0:
         return ()
     source, output = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     if op.kind == "CONV_2D":
@@ -177,17 +174,20 @@ def _scratch(graph: OpGraph, op: Op) -> tuple[int, ...]:
 
 def _place(spans: Sequence[_Span], alignment: int) -> int:
     """Set every span's offset, the largest first and each into the tightest gap it fits; returns the arena's size."""
-    ranked = sorted((span for span in spans if span.size_bytes), key=_rank)
+    ranked = sorted([span for span in spans if span.size_bytes], key=_rank)
     # What lives through the whole run is placed first, end to end: to all others it is one block at the bottom.
     bottom = 0
     for span in ranked:
         if span.whole_run:
             span.offset = _aligned(bottom, alignment)
-            bottom = span.end
+            bottom = span.offset + span.size_bytes
     others = [span for span in ranked if not span.whole_run]
-    for span, placed in zip(others, _held_beside(others), strict=True):
-        span.offset = _best_offset(span.size_bytes, placed, bottom, alignment)
-    return max((span.end for span in ranked), default=0)
+    placed: list[tuple[int, int]] = []
+    for span, beside in zip(others, _held_beside(others), strict=True):
+        taken = sorted([placed[number] for number in beside])
+        span.offset = _best_offset(span.size_bytes, taken, bottom, alignment)
+        placed.append((span.offset, span.offset + span.size_bytes))
+    return max([bottom, *[end for _, end in placed]])
 
 
 def _rank(span: _Span) -> tuple[int, int, int]:
@@ -195,31 +195,36 @@ def _rank(span: _Span) -> tuple[int, int, int]:
     return (0, 0, span.tensor or 0) if span.whole_run else (1, -span.size_bytes, span.first)
 
 
-def _held_beside(spans: Sequence[_Span]) -> list[list[_Span]]:
-    """For every span those before it in the list that are held at the same time: one pass over the time of the run."""
-    beside: list[list[_Span]] = [[] for _ in spans]
+def _held_beside(spans: Sequence[_Span]) -> list[list[int]]:
+    """For every span the numbers of those before it that are held at the same time, in one pass over the run."""
+    beside: list[list[int]] = [[] for _ in spans]
     held: list[int] = []
-    for number in sorted(range(len(spans)), key=lambda each: spans[each].first):
+    for number in sorted(range(len(spans)), key=[span.first for span in spans].__getitem__):
         first = spans[number].first
-        held = [each for each in held if spans[each].last >= first]
-        for each in held:
-            beside[max(each, number)].append(spans[min(each, number)])
+        held = [other for other in held if spans[other].last >= first]
+        for other in held:
+            if other < number:
+                beside[number].append(other)
+            else:
+                beside[other].append(number)
         held.append(number)
     return beside
 
 
-def _best_offset(size_bytes: int, placed: Collection[_Span], bottom: int, alignment: int) -> int:
+def _best_offset(size_bytes: int, taken: Sequence[tuple[int, int]], bottom: int, alignment: int) -> int:
+    """Where a span goes among those it may not touch, given as starts and ends in order of start."""
     best: int | None = None
     tightest = 0
     current = bottom
-    for start, end in sorted([(each.offset, each.end) for each in placed]):
+    for start, end in taken:
         if start - current >= size_bytes:
             aligned = _aligned(current, alignment)
             gap = start - aligned
             if gap >= size_bytes and (best is None or gap < tightest):
                 # The planner keeps the gap before alignment but compares the one after; so do we.
                 best, tightest = aligned, start - current
-        current = max(current, end)
+        if end > current:
+            current = end
     return _aligned(current, alignment) if best is None else best
 
 

@@ -14,6 +14,7 @@ from math import prod
 from typing import Literal, TypeAlias
 
 Precision: TypeAlias = Literal["float32", "int8"]
+Attributes: TypeAlias = tuple[tuple[str, int | float | str | bool], ...]
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 
 DTYPE_BYTES = {
@@ -33,7 +34,7 @@ _MATRIX_OPS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 _WITH_MACS = _MATRIX_OPS | {"CONV_3D", "TRANSPOSE_CONV", "BATCH_MATMUL"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tensor:
     """A tensor of the graph: shape with the batch, element type, and whether the file holds its values."""
 
@@ -41,7 +42,7 @@ class Tensor:
     dtype: str
     constant: bool = False
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """Bytes of its values."""
         return int(prod(self.shape) * DTYPE_BYTES.get(self.dtype, 4))
@@ -58,7 +59,7 @@ class Op:
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    attributes: tuple[tuple[str, int | float | str | bool], ...] = ()
+    attributes: Attributes = ()
     block: int | None = field(default=None, compare=False)
 
     def attribute(self, name: str) -> int | float | str | bool | None:
@@ -175,10 +176,12 @@ class OpGraphBuilder:
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.ops: list[Op] = []
+        # Of a network's tensors and attributes few differ: equal ones are one object.
         self._distinct: dict[tuple[tuple[int, ...], str, bool], Tensor] = {}
+        self._sorted: dict[Attributes, Attributes] = {}
 
     def tensor(self, shape: Iterable[int], dtype: str, *, constant: bool = False) -> int:
-        """Add a tensor; returns its index. Equal ones are one object: of a network's tensors few differ."""
+        """Add a tensor; returns its index."""
         face = (tuple(shape), dtype, constant)
         tensor = self._distinct.get(face)
         if tensor is None:
@@ -195,7 +198,11 @@ class OpGraphBuilder:
         **attributes: int | float | str | bool,
     ) -> None:
         """Add an op over tensors already there."""
-        self.ops.append(Op(kind, tuple(inputs), tuple(outputs), tuple(sorted(attributes.items())), block))
+        given = tuple(attributes.items())
+        known = self._sorted.get(given)
+        if known is None:
+            known = self._sorted[given] = tuple(sorted(given))
+        self.ops.append(Op(kind, tuple(inputs), tuple(outputs), known, block))
 
     def build(self, inputs: Iterable[int], outputs: Iterable[int]) -> OpGraph:
         """The finished graph."""
