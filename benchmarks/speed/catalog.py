@@ -32,6 +32,12 @@ _ALL = (
         quick={"runs": 5},
     ),
     Measurement(
+        name="describe",
+        module="benchmarks.speed.describing",
+        title="Describing a network",
+        quick={"networks": 20, "repeats": 1},
+    ),
+    Measurement(
         name="table",
         module="benchmarks.speed.table_search",
         title="Search of a table, serial, every trial in the log",

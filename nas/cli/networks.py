@@ -128,13 +128,9 @@ def sample(
 @json_option
 def describe(network: str, input_text: str | None, classes: int | None, as_json: bool) -> None:
     """Say what NETWORK (a reference name or an architecture id) is and costs; no weights are allocated."""
-    from hardware_profiles.lower import lower
     from searchspaces.catalog import named_network, parse_shape
 
-    named = named_network(network, parse_shape(input_text) if input_text else None, classes)
-    data = description(named.name, named.architecture.id, named.spec, lower(named.spec.deployed))
-    if len(named.spec.input_shape) == 4:
-        data.update(_over_time(named))
+    data = description(named_network(network, parse_shape(input_text) if input_text else None, classes))
     if as_json:
         print_json(data)
         return
@@ -143,15 +139,18 @@ def describe(network: str, input_text: str | None, classes: int | None, as_json:
     print_pairs({**{name: _text(value) for name, value in data.items()}, "ops": ops, **portability})
 
 
-def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph) -> dict[str, Any]:
+def description(named: NamedNetwork) -> dict[str, Any]:
     """The record that `nas describe` prints."""
-    from hardware_profiles.memory import peak_activation_bytes, plan_arena
+    from hardware_profiles.lower import lower
+    from hardware_profiles.memory import plan_arena
     from hardware_profiles.portability import audit, is_portable
 
-    findings = audit(graph)
-    return {
-        "name": name,
-        "id": architecture,
+    spec, deployed = named.spec, named.spec.deployed
+    graph = lower(deployed)
+    findings, arena = audit(graph), plan_arena(graph)
+    data = {
+        "name": named.name,
+        "id": named.architecture.id,
         "params": spec.params,
         "trainable_params": spec.trainable_params,
         "macs": graph.macs,
@@ -159,32 +158,33 @@ def description(name: str, architecture: str, spec: NetworkSpec, graph: OpGraph)
         "output_shapes": [list(shape) for shape in spec.output_shapes.values()],
         "output_names": list(spec.output_shapes),
         "weight_bytes": graph.weight_bytes,
-        "peak_activation_bytes": peak_activation_bytes(graph),
-        "arena_bytes": plan_arena(graph).size_bytes,
+        "peak_activation_bytes": arena.peak_activation_bytes,
+        "arena_bytes": arena.size_bytes,
         "ops": graph.op_counts,
         "portability": {
             "portable": is_portable(findings),
             **{kind: [asdict(finding) for finding in found] for kind, found in findings.items()},
         },
     }
+    return {**data, **_over_time(named, deployed, graph)} if len(spec.input_shape) == 4 else data
 
 
-def _over_time(named: NamedNetwork) -> dict[str, Any]:
+def _over_time(named: NamedNetwork, deployed: NetworkSpec, graph: OpGraph) -> dict[str, Any]:
     """What a network for clips costs over time; `macs` itself is of one run: a clip, or a frame of a stream."""
     from hardware_profiles.lower import lower
 
-    spec, deployed = named.spec, lower(named.spec.deployed)
+    spec = named.spec
     frames = spec.input_shape[0]
-    per_clip = lower(spec).macs
+    per_clip = graph.macs if deployed is spec else lower(spec).macs
     reference = named.space.references.get(named.name)
     return {
         "frames": frames,
         "frames_per_second": None if reference is None else reference.frames_per_second,
         "streaming": spec.is_causal,
         "macs_per_clip": per_clip,
-        "macs_per_frame": deployed.macs if spec.is_causal else per_clip / frames,
-        "states": len(spec.deployed.state_shapes),
-        "state_bytes": deployed.state_bytes,
+        "macs_per_frame": graph.macs if spec.is_causal else per_clip / frames,
+        "states": len(deployed.state_shapes),
+        "state_bytes": graph.state_bytes,
     }
 
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import memory, start_up, table_search, writer
+from benchmarks.speed import describing, memory, start_up, table_search, writer
 from benchmarks.speed.catalog import MEASUREMENTS, Measurement, run_alone, run_here
 from benchmarks.speed.evaluators import MeteredEvaluator, OneNetworkEvaluator, SleepEvaluator, SoftmaxEvaluator
 from benchmarks.speed.row import Row, Target, at_least, at_most, below, median_row, ratio_row
@@ -25,6 +25,7 @@ from benchmarks.tasks import create
 from nas.evaluators.base import Request
 from nas.store import Event
 from nas.trial import Outcome, Trial
+from searchspaces.catalog import reference_names
 from searchspaces.errors import InputError, NoResultError
 from searchspaces.space import Architecture
 
@@ -223,6 +224,15 @@ def test_searching_a_table_at_a_tiny_size() -> None:
     assert str(rows["random, engine's default batch"].target) == "≥ 2,000 trials/s"
     assert str(rows["evolution, engine's default batch"].target) == "≥ 1,000 trials/s"
     assert all(row.value > 0 for row in rows.values())
+
+
+def test_describing_networks_at_a_tiny_size() -> None:
+    slowest, drawn = describing.measure(networks=2, repeats=1)
+    assert slowest.name == f"the slowest of {len(reference_names())} published networks"
+    assert slowest.note.partition(";")[0] in reference_names()
+    assert (slowest.unit, str(slowest.target)) == ("ms", "< 50 ms")
+    # Two networks say nothing about a thousand: no verdict on them.
+    assert (drawn.name, drawn.unit, drawn.met) == ("2 random MoViNets", "s", None)
 
 
 def test_starting_loads_neither_tensorflow_nor_ray() -> None:
