@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
+from operator import add
 
 from hardware_profiles.op_graph import Op, OpGraph
 from searchspaces.errors import InputError
@@ -79,12 +80,14 @@ def plan_arena(graph: OpGraph, *, alignment: int = _ALIGNMENT_BYTES) -> ArenaPla
     scratch = [_Span(None, size, number, number) for number, op in asking for size in _scratch(graph, op)]
     size_bytes = _place([*spans, *scratch], alignment)
     offset_of = {span.tensor: span.offset for span in spans}
-    live = _live_bytes([*spans, *scratch], len(graph.ops))
+    steps = max(1, len(graph.ops))
+    live = _live_bytes(spans, steps)
+    with_scratch = list(map(add, live, _live_bytes(scratch, steps)))
     return ArenaPlan(
         size_bytes=size_bytes,
         offsets=tuple([offset_of.get(owner) for owner in owners]),
-        peak_op=live.index(max(live)) if graph.ops else -1,
-        peak_activation_bytes=_peak_bytes(graph, spans),
+        peak_op=with_scratch.index(max(with_scratch)) if graph.ops else -1,
+        peak_activation_bytes=max(live),
     )
 
 
@@ -93,7 +96,7 @@ def peak_activation_bytes(graph: OpGraph) -> int:
 
     Lifetimes and shared tensors are those of `plan_arena`, which gives it too.
     """
-    return _peak_bytes(graph, _tensor_spans(graph, _owners(graph)))
+    return max(_live_bytes(_tensor_spans(graph, _owners(graph)), max(1, len(graph.ops))))
 
 
 def _owners(graph: OpGraph) -> list[int]:
@@ -199,9 +202,9 @@ def _held_beside(spans: Sequence[_Span]) -> list[list[int]]:
     """For every span the numbers of those before it that are held at the same time, in one pass over the run."""
     beside: list[list[int]] = [[] for _ in spans]
     held: list[int] = []
-    for number in sorted(range(len(spans)), key=[span.first for span in spans].__getitem__):
-        first = spans[number].first
-        held = [other for other in held if spans[other].last >= first]
+    starts, stops = [span.first for span in spans], [span.last for span in spans]
+    for number in sorted(range(len(spans)), key=starts.__getitem__):
+        held = [other for other in held if stops[other] >= starts[number]]
         for other in held:
             if other < number:
                 beside[number].append(other)
@@ -230,10 +233,6 @@ def _best_offset(size_bytes: int, taken: Sequence[tuple[int, int]], bottom: int,
 
 def _aligned(offset: int, alignment: int) -> int:
     return -(-offset // alignment) * alignment
-
-
-def _peak_bytes(graph: OpGraph, spans: Sequence[_Span]) -> int:
-    return max(_live_bytes(spans, max(1, len(graph.ops))))
 
 
 def _live_bytes(spans: Sequence[_Span], ops: int) -> list[int]:

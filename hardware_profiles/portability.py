@@ -50,7 +50,9 @@ class OpSet:
                     yield Finding(what=kind, count=len(ops), reason=f"no op of {self.title}")
             elif kind not in self.ops:
                 yield Finding(what=kind, count=len(ops), reason=f"not on the list of {self.title}")
-            elif beyond and (count := sum([not beyond.isdisjoint((*op.inputs, *op.outputs)) for op in ops])):
+            elif beyond and (
+                count := sum([not (beyond.isdisjoint(op.outputs) and beyond.isdisjoint(op.inputs)) for op in ops])
+            ):
                 reason = f"{self.title} takes tensors of {self.max_rank} dimensions at most"
                 yield Finding(what=kind, count=count, reason=reason)
 
@@ -59,11 +61,9 @@ class OpSet:
         most = self.max_rank
         if most is None:
             return frozenset()
-        return frozenset(
-            index
-            for index, tensor in enumerate(graph.tensors)
-            if len(tensor.shape) > most and not tensor.constant and self._rank(tensor.shape) > most
-        )
+        computed = [(index, tensor.shape) for index, tensor in enumerate(graph.tensors) if not tensor.constant]
+        shapes = {shape for shape in {shape for _, shape in computed} if self._rank(shape) > most}
+        return frozenset([index for index, shape in computed if shape in shapes]) if shapes else frozenset()
 
     def _rank(self, shape: tuple[int, ...]) -> int:
         ones = 0 if self.leading_ones else next((at for at, side in enumerate(shape) if side != 1), len(shape))
