@@ -17,7 +17,7 @@ _REFERENCE_LIMIT_MS = 50
 _SPACE, _NETWORKS, _LIMIT_S = "movinet", 1000, 5
 
 
-def measure(*, networks: int = _NETWORKS, repeats: int = 5) -> list[Row]:
+def measure(*, networks: int = _NETWORKS, repeats: int = 3) -> list[Row]:
     """CPU time of whole records, from the name or the draw on: one thread that waits for nothing, so that it is the
     wall time of an idle machine and holds on a busy one.
 
