@@ -64,6 +64,7 @@ def test_static_metrics_are_those_of_the_network() -> None:
         "trainable_params": PARAMS,
         "macs": 4 * 8 + 8 * 16 + 16 * 3,
         "ops": 4,
+        "state_bytes": 0,
         "weight_bytes": 4 * PARAMS,
         "peak_activation_bytes": found.metrics["peak_activation_bytes"],
         "arena_bytes": plan_arena(graph).size_bytes,
