@@ -53,7 +53,7 @@ class Lowering:
             source: index for index, node in enumerate(graph.nodes) for source in node.inputs
         }
         self.flat: dict[int, int] = {}
-        # What has been brought to another element type, and the sines of frame numbers by their channels.
+        # Tensors brought to another element type, and the sines of frame numbers by their channels.
         self.narrowed: dict[int, int] = {}
         self.widened: dict[int, int] = {}
         self.sines: dict[int, int] = {}
@@ -124,10 +124,10 @@ class Lowering:
 
     def _add(self, index: int, node: Node, layer: layers.Add) -> None:
         left, right = node.inputs
-        self.binary("ADD", [self.value[left], self._skip(right, node)], index, node)
+        self.binary("ADD", [self.quantised(left), self._skip(right, node)], index, node)
 
     def _multiply(self, index: int, node: Node, layer: layers.Layer) -> None:
-        self.binary("MUL", [self.value[source] for source in node.inputs], index, node)
+        self.binary("MUL", [self.quantised(source) for source in node.inputs], index, node)
 
     def _reshape(self, index: int, node: Node, layer: layers.Reshape) -> None:
         shape = self.out.tensor((len(node.shape) + 1,), "int32", constant=True)
@@ -140,7 +140,7 @@ class Lowering:
             return
         axes = self.out.tensor((2,), "int32", constant=True)
         output = self.output(index)
-        source = self.value[node.inputs[0]]
+        source = self.fed(node)
         self.out.op("MEAN", [source, axes], [output], node.block, keep_dims=layer.keep_dims)
 
     def _average(self, index: int, node: Node, layer: layers.AveragePool2D) -> None:
@@ -166,6 +166,10 @@ class Lowering:
             self.binary("MUL", [source, gate], index, node)
         elif name == "hard_sigmoid":
             self._hard_sigmoid(index, node)
+        elif name == "hard_silu" and self.graph.states:
+            # Exported streams keep it in float, since the runtime's delegate has no other.
+            self.value[index] = self.activation_tensor(node.shape, "float32")
+            self.out.op("HARD_SWISH", [self.in_float(node.inputs[0])], [self.value[index]], node.block)
         elif name not in _POINTWISE:
             raise InputError(f"layer {node.name}: no rule to lower the activation {name!r}; add one here.")
         else:
@@ -239,15 +243,16 @@ class Lowering:
     def _skip(self, source: int, node: Node) -> int:
         """What a residual adds; on a 1x1 map at batch 1 the converter adds a vector."""
         if self.batch != 1 or prod(node.shape) != node.shape[-1] or len(node.shape) < 3:
-            return self.value[source]
+            return self.quantised(source)
         return self.flattened(source, node)
 
     def flattened(self, source: int, node: Node) -> int:
         """A node's value as a vector, made once."""
         if source not in self.flat:
             shape = self.out.tensor((1,), "int32", constant=True)
-            self.flat[source] = self.out.tensor((node.shape[-1],), self.out.tensors[self.value[source]].dtype)
-            self.out.op("RESHAPE", [self.value[source], shape], [self.flat[source]], node.block)
+            given = self.quantised(source)
+            self.flat[source] = self.out.tensor((node.shape[-1],), self.activations)
+            self.out.op("RESHAPE", [given, shape], [self.flat[source]], node.block)
         return self.flat[source]
 
     def only_consumer(self, index: int) -> int | None:
@@ -274,13 +279,20 @@ class Lowering:
 
     def quantised(self, source: int) -> int:
         """The tensor of a node in the precision of the network; what is kept in float is quantised once."""
-        tensor = self.out.tensors[self.value[source]]
-        if tensor.dtype == self.activations:
-            return self.value[source]
-        if source not in self.narrowed:
-            self.narrowed[source] = self.out.tensor(tensor.shape, self.activations)
-            self.out.op("QUANTIZE", [self.value[source]], [self.narrowed[source]], self.graph.nodes[source].block)
-        return self.narrowed[source]
+        return self._cast(source, self.activations, "QUANTIZE", self.narrowed)
+
+    def in_float(self, source: int) -> int:
+        """The tensor of a node in float; what is int8 is dequantised once."""
+        return self._cast(source, "float32", "DEQUANTIZE", self.widened)
+
+    def _cast(self, source: int, dtype: str, kind: str, done: dict[int, int]) -> int:
+        given = self.value[source]
+        if self.out.tensors[given].dtype == dtype:
+            return given
+        if given not in done:
+            done[given] = self.out.tensor(self.out.tensors[given].shape, dtype)
+            self.out.op(kind, [given], [done[given]], self.graph.nodes[source].block)
+        return done[given]
 
     def activation_tensor(self, shape: layers.Shape, dtype: str | None = None) -> int:
         """A tensor of the network's precision; maps of clips, at batch 1, carry their frames in its axis."""

@@ -125,7 +125,7 @@ class _Rules:
 
     def join(self, index: int, node: Node, layer: time_layers.JoinFrames) -> None:
         kept, new = node.inputs
-        rows = self.reshape(node, self.lowering.value[new], (1, 1, *node.shape[1:]))
+        rows = self.reshape(node, self.lowering.quantised(new), (1, 1, *node.shape[1:]))
         parts = [self.lowering.value[kept], rows]
         output = self.lowering.output(index)
         self.out.op("CONCATENATION", parts, [output], node.block, activation="NONE", axis=1)
@@ -172,17 +172,6 @@ class _Rules:
 
     # -- what a stream adds up, in float ---------------------------------------------------------------------
 
-    def widened(self, source: int) -> int:
-        """A node's tensor in float; what is int8 is dequantised once."""
-        tensor = self.out.tensors[self.lowering.value[source]]
-        if tensor.dtype == "float32":
-            return self.lowering.value[source]
-        if source not in self.lowering.widened:
-            self.lowering.widened[source] = self.out.tensor(tensor.shape, "float32")
-            block = self.lowering.graph.nodes[source].block
-            self.out.op("DEQUANTIZE", [self.lowering.value[source]], [self.lowering.widened[source]], block)
-        return self.lowering.widened[source]
-
     def in_float(self, kind: str, inputs: list[int], node: Node, shape: tuple[int, ...]) -> int:
         target = self.out.tensor(shape, "float32")
         numbers = {} if kind in ("DIV", "SIN") else {"activation": "NONE"}
@@ -196,7 +185,7 @@ class _Rules:
 
     def running_sum(self, index: int, node: Node, layer: time_layers.RunningSum) -> None:
         """The converter adds what was summed before as a vector."""
-        new, total = self.widened(node.inputs[0]), self.lowering.value[node.inputs[1]]
+        new, total = self.lowering.in_float(node.inputs[0]), self.lowering.value[node.inputs[1]]
         rank = self.out.tensor((1,), "int32", constant=True)
         flat = self.out.tensor((node.shape[-1],), "float32")
         self.out.op("RESHAPE", [total, rank], [flat], node.block)
@@ -230,7 +219,7 @@ class _Rules:
             self.lowering.sines[channels] = self.in_float("SIN", [x], node, (1, 1, 1, channels))
         factor = self.out.tensor((), "float32", constant=True)
         scaled = self.in_float("MUL", [self.lowering.sines[channels], factor], node, (1, 1, 1, channels))
-        whole = self.in_float("ADD", [self.widened(source), scaled], node, (1, 1, 1, channels))
+        whole = self.in_float("ADD", [self.lowering.in_float(source), scaled], node, (1, 1, 1, channels))
         self.lowering.value[index] = whole
 
 

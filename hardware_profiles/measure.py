@@ -203,7 +203,7 @@ def measure_latencies(
         time_limit_s=time_limit_s,
     )
     cpus = _usable_cpus()
-    with _pinned(pin and threads == 1) as pinned_cpu:
+    with pinned(pin and threads == 1) as pinned_cpu:
         start = perf_counter_ns()
         subjects = [_Subject(model, plan, np.random.default_rng(seed)) for model in models]
         deadline = start + int(time_limit_s * len(subjects) * _NS_PER_S)
@@ -377,7 +377,7 @@ def _usable_cpus() -> int:
 
 
 @contextmanager
-def _pinned(wanted: bool) -> Iterator[int | None]:
+def pinned(wanted: bool = True) -> Iterator[int | None]:
     """Keep this thread on the CPU it is on; yields that CPU, or None where the system has no say in it.
 
     The scheduler has spread the busy processes over the CPUs already; staying where it put us keeps two measurements

@@ -2,7 +2,9 @@
 
 Where branches meet again, the converter leaves open which of them comes first (its order follows from names and
 passes), and memory depends on it. So both what is foretold and what is exported are put into one order: the ops an
-output needs come before those of the next output, and an op's first input is made before its second.
+output needs come before those of the next output, and an op's first input is made before its second. An op that makes
+an output, as a stream's new states are, runs as soon as it can: what it reads is then still in the cache, and its place
+is free again.
 """
 
 from __future__ import annotations
@@ -24,20 +26,38 @@ _OPERATORS_SLOT = 4 + 2 * 3
 def depth_first(ops: Sequence[Edges], outputs: Sequence[int]) -> list[int]:
     """Positions of the ops in the order they run; ops that no output needs come last, in the order given."""
     writer = {index: number for number, (_, written) in enumerate(ops) for index in written}
+    ends = list(dict.fromkeys(writer[index] for index in outputs if index in writer))
+    # The ops that make outputs by what they wait for, and for how many ops each still waits.
+    waiting: dict[int, list[int]] = {}
+    missing: dict[int, int] = {}
+    for end in ends:
+        sources = {writer[index] for index in ops[end][0] if index in writer}
+        missing[end] = len(sources)
+        for source in sources:
+            waiting.setdefault(source, []).append(end)
     order: list[int] = []
-    seen = [False] * len(ops)
-    for root in (*(writer[index] for index in outputs if index in writer), *range(len(ops))):
+    seen, placed = [False] * len(ops), [False] * len(ops)
+    for root in (*ends, *range(len(ops))):
         # A stack instead of recursion: networks are deeper than Python's limit. ~number stands for an op whose sources
         # lie above it, so that it runs once it is met again.
         stack = [root]
         while stack:
             number = stack.pop()
-            if number < 0:
-                order.append(~number)
-            elif not seen[number]:
-                seen[number] = True
-                stack.append(~number)
-                stack += [writer[index] for index in reversed(ops[number][0]) if index in writer]
+            if number >= 0:
+                if not seen[number]:
+                    seen[number] = True
+                    stack.append(~number)
+                    stack += [writer[index] for index in reversed(ops[number][0]) if index in writer]
+                continue
+            ready = [~number]
+            while ready:
+                number = ready.pop()
+                if not placed[number]:
+                    placed[number] = True
+                    order.append(number)
+                    for end in waiting.get(number, ()):
+                        missing[end] -= 1
+                    ready += [end for end in reversed(waiting.get(number, ())) if not missing[end]]
     return order
 
 

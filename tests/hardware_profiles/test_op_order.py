@@ -23,6 +23,13 @@ def test_what_the_first_output_needs_comes_first():
     assert depth_first(ops, [4, 5]) == [0, 2, 1, 3, 4]
 
 
+def test_outputs_are_made_as_soon_as_they_can_be():
+    # A chain 0, 1, 2 whose every value is also sliced off: op 3 + n reads what op n makes; op 6 reads what op 3 makes.
+    chain = [([n], [n + 1]) for n in range(3)]
+    slices = [([n + 1], [n + 11]) for n in range(3)]
+    assert depth_first([*chain, *slices, ([11], [21])], [3, 11, 12, 13, 21]) == [0, 3, 6, 1, 2, 5, 4]
+
+
 def test_what_no_output_needs_comes_last():
     assert depth_first([([0], [1]), ([0], [2]), ([], [])], [2]) == [1, 0, 2]
     assert depth_first([], [0]) == []
