@@ -28,7 +28,9 @@ DEFAULT_CSV = Path(__file__).parents[1] / "results" / "speed.csv"
     help="Where the figures go; a full run of everything writes benchmarks/results/speed.csv without being told.",
 )
 def main(names: tuple[str, ...], quick: bool, csv_path: Path | None) -> None:
-    """Measure the tool itself, all of it or by NAME (start-up, describe, table, writer, ray, memory); print one table.
+    """Measure the tool itself and print one table: all of it, or by NAME.
+
+    Names are start-up, describe, table, writer, streams, ray and memory.
 
     A missed target is printed and leaves the exit status at 0; a measurement that cannot be made leaves it at 1.
     """

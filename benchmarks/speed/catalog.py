@@ -50,6 +50,12 @@ _ALL = (
         quick={"repeats": 2},
     ),
     Measurement(
+        name="streams",
+        module="benchmarks.movinet_stream.measure",
+        title="MoViNet streams: a frame on one core, and the way to the file",
+        quick={"networks": ("a0",), "passes": 3, "runs": 5},
+    ),
+    Measurement(
         name="ray",
         module="benchmarks.speed.ray_trials",
         title="Ray: overhead a trial, and two workers against one",
