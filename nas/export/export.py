@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,53 +13,36 @@ from numpy.typing import NDArray
 from hardware_profiles.cost import Cost
 from nas.export.calibration import representative_rows
 from nas.export.candidate import Candidate, make_candidate
-from nas.export.card import card_json, card_markdown, labels_text, make_card, make_metadata
-from nas.export.convert import PRECISIONS, Precision
+from nas.export.card import make_card, make_metadata
+from nas.export.convert import Precision
+from nas.export.exported import Exported, checked_precisions, exported, file_name, papers
 from nas.export.parity import DEFAULT_BOUNDS, Bounds, Parity, accuracy
 from nas.export.predict import predict_keras, predict_litert
 from nas.export.publish import check_out, publish, staging_folder, write_staged
 from nas.task import Preprocessing, Task, TaskDescription
 from searchspaces.blocks import RescaleBlock
-from searchspaces.errors import InputError, unknown_name
+from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
 Measure = Callable[[Path], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExportResult:
+class ExportResult(Exported):
     """What was written, and the figures that let it through.
 
-    tflite, card, readme, labels: `F.tflite`, `F.json`, `F.md`, `F.labels.txt`.  files: the .tflite of every precision.
-    test_accuracy: of `keras` and of every precision.  measured: the cost of `tflite` itself, None where none was asked.
+    test_accuracy: of `keras` and of every precision.
     """
 
-    architecture: str
-    precision: Precision
-    tflite: Path
-    card: Path
-    readme: Path
-    labels: Path
-    files: Mapping[Precision, Path]
-    size_bytes: int
-    sha256: str
     parity: Mapping[Precision, Parity]
     test_accuracy: Mapping[str, float]
-    measured: Mapping[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
-        paths = {name: str(getattr(self, name)) for name in ("tflite", "card", "readme", "labels")}
         return {
-            "architecture": self.architecture,
-            "precision": self.precision,
-            **paths,
-            "files": {precision: str(path) for precision, path in self.files.items()},
-            "size_bytes": self.size_bytes,
-            "sha256": self.sha256,
+            **Exported.to_dict(self),
             "parity": {precision: parity.to_dict() for precision, parity in self.parity.items()},
             "test_accuracy": dict(self.test_accuracy),
-            "measured": None if self.measured is None else dict(self.measured),
         }
 
 
@@ -122,18 +104,14 @@ def export(
             seed=seed,
             calibration_examples=0 if calibration is None else len(calibration),
         )
-        papers = _papers(card, out, task)
-        write_staged(stage, papers)
-        publish(stage, out.parent, (*papers, *files))
-    return _result(out, spec, candidates, test_accuracy, measured)
-
-
-def checked_precisions(precision: Precision, also: Sequence[Precision]) -> tuple[Precision, ...]:
-    """Each once, that of the main file first."""
-    for name in (precision, *also):
-        if name not in PRECISIONS:
-            raise unknown_name("precision", name, PRECISIONS)
-    return tuple(dict.fromkeys((precision, *also)))
+        written = papers(card, out, task.class_names)
+        write_staged(stage, written)
+        publish(stage, out.parent, (*written, *files))
+    return ExportResult(
+        **exported(out, spec, candidates, measured),
+        parity={candidate.precision: candidate.parity for candidate in candidates},
+        test_accuracy=test_accuracy,
+    )
 
 
 def _check_fit(spec: NetworkSpec, task: Task) -> None:
@@ -191,7 +169,7 @@ def _candidates(
             model,
             spec,
             precision=precision,
-            file=out.name if precision == precisions[0] else f"{out.stem}-{precision}{out.suffix}",
+            file=file_name(out, precision, precisions[0]),
             metadata=make_metadata(spec, task, precision),
             held_out=held_out,
             keras=keras,
@@ -209,36 +187,3 @@ def _test(model: Any, task: Task, candidates: Sequence[Candidate]) -> tuple[dict
     for candidate in candidates:
         found[candidate.precision] = accuracy(predict_litert(candidate.tflite, test.x), test.y)
     return found, len(test)
-
-
-def _papers(card: Mapping[str, Any], out: Path, task: Task) -> dict[str, bytes]:
-    labels = f"{out.stem}.labels.txt"
-    return {
-        f"{out.stem}.json": card_json(card),
-        f"{out.stem}.md": card_markdown(card, labels),
-        labels: labels_text(task.class_names),
-    }
-
-
-def _result(
-    out: Path,
-    spec: NetworkSpec,
-    candidates: Sequence[Candidate],
-    test_accuracy: Mapping[str, float],
-    measured: Mapping[str, Any] | None,
-) -> ExportResult:
-    main = candidates[0]
-    return ExportResult(
-        architecture=spec.name,
-        precision=main.precision,
-        tflite=out,
-        card=out.with_suffix(".json"),
-        readme=out.with_suffix(".md"),
-        labels=out.with_suffix(".labels.txt"),
-        files={candidate.precision: out.parent / candidate.file for candidate in candidates},
-        size_bytes=len(main.tflite),
-        sha256=hashlib.sha256(main.tflite).hexdigest(),
-        parity={candidate.precision: candidate.parity for candidate in candidates},
-        test_accuracy=test_accuracy,
-        measured=measured,
-    )

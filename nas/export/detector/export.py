@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,13 @@ from models.detection.postprocess import Detections, PostProcessing, detect
 from nas.detection_task import DetectionSplit, DetectionTask
 from nas.export.calibration import representative_rows
 from nas.export.candidate import check_graph
-from nas.export.card import card_json, card_markdown, labels_text
 from nas.export.convert import Precision
 from nas.export.detector.card import TEMPLATE, make_card, make_metadata
 from nas.export.detector.convert import POST_PROCESS, convert_detector
 from nas.export.detector.parity import DEFAULT_BOUNDS, DetectorBounds, DetectorParity, compare, gate, largest_error
 from nas.export.detector.predict import detections_litert, heads_litert
-from nas.export.export import check_rescale, checked_precisions
+from nas.export.export import check_rescale
+from nas.export.exported import Exported, checked_precisions, exported, file_name, papers
 from nas.export.metadata import embed_metadata
 from nas.export.publish import check_out, publish, staging_folder, write_staged
 from searchspaces.errors import InputError, NoResultError
@@ -51,40 +50,23 @@ class DetectorFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DetectorExport:
+class DetectorExport(Exported):
     """What was written, and the figures that let it through.
 
-    tflite, card, readme, labels: `F.tflite`, `F.json`, `F.md`, `F.labels.txt`.  files: the .tflite of every precision.
     nms: whether the files hold the post-processing.  test: `map` and `map_50`, each of `keras` and every precision.
     """
 
-    architecture: str
-    precision: Precision
     nms: bool
-    tflite: Path
-    card: Path
-    readme: Path
-    labels: Path
-    files: Mapping[Precision, Path]
-    size_bytes: int
-    sha256: str
     parity: Mapping[Precision, DetectorParity]
     test: Worth
-    measured: Mapping[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON data."""
         return {
-            "architecture": self.architecture,
-            "precision": self.precision,
+            **Exported.to_dict(self),
             "nms": self.nms,
-            **{name: str(getattr(self, name)) for name in ("tflite", "card", "readme", "labels")},
-            "files": {precision: str(path) for precision, path in self.files.items()},
-            "size_bytes": self.size_bytes,
-            "sha256": self.sha256,
             "parity": {precision: parity.to_dict() for precision, parity in self.parity.items()},
             **{f"test_{metric}": dict(values) for metric, values in self.test.items()},
-            "measured": None if self.measured is None else dict(self.measured),
         }
 
 
@@ -137,7 +119,7 @@ def export_detector(
         made = [
             maker.make(
                 name,
-                out.name if name == precision else f"{out.stem}-{name}{out.suffix}",
+                file_name(out, name, precision),
                 calibration if name == "int8" else None,
                 bounds.get(name, DEFAULT_BOUNDS[name]),
             )
@@ -161,29 +143,14 @@ def export_detector(
             seed=seed,
             calibration_examples=0 if calibration is None else len(calibration),
         )
-        labels = f"{out.stem}.labels.txt"
-        papers = {
-            f"{out.stem}.json": card_json(card),
-            f"{out.stem}.md": card_markdown(card, labels, TEMPLATE),
-            labels: labels_text(task.class_names),
-        }
-        write_staged(stage, papers)
-        publish(stage, out.parent, (*papers, *files))
-    main = made[0]
+        written = papers(card, out, task.class_names, TEMPLATE)
+        write_staged(stage, written)
+        publish(stage, out.parent, (*written, *files))
     return DetectorExport(
-        architecture=spec.name,
-        precision=precision,
+        **exported(out, spec, made, measured),
         nms=nms,
-        tflite=out,
-        card=out.with_suffix(".json"),
-        readme=out.with_suffix(".md"),
-        labels=out.with_suffix(".labels.txt"),
-        files={each.precision: out.parent / each.file for each in made},
-        size_bytes=len(main.tflite),
-        sha256=hashlib.sha256(main.tflite).hexdigest(),
         parity={each.precision: each.parity for each in made},
         test=test,
-        measured=measured,
     )
 
 
