@@ -173,3 +173,27 @@ def test_a_malformed_table_is_named_with_its_row(old: str, new: str, message: st
     with pytest.raises(InputError, match=message) as raised:
         load_target(path)
     assert str(path) in str(raised.value)
+
+
+def test_a_refit_from_noisy_timings_finds_what_options_differ_by(pixel1: Target) -> None:
+    """The design is rank-deficient, so that only differences between options of one place can be found."""
+    rng = np.random.default_rng(0)
+    kinds = [(kernel, expansion) for kernel in (3, 5, 7) for expansion in (3, 6)]
+    space = ProxylessNAS(activation="relu")
+    features, latencies = [], []
+    for architecture in space.sample(rng, 600):
+        values = space.values(architecture)
+        row = [float(values["separable_kernel"] == kernel) for kernel in (3, 5, 7)]
+        for group in range(1, 7):
+            for layer in range(1, 5 if group < 6 else 2):
+                found = (values[f"kernel_{group}_{layer}"], values[f"expansion_{group}_{layer}"])
+                row += [float(found == kind) for kind in kinds] + [float(found == (None, None))] * (layer > 1)
+        features.append([1.0, *row])
+        latencies.append(pixel1.cost(lower(space.network(architecture))).value + rng.normal(0, 0.1))
+    design = np.array(features)
+    # 144 weights and a constant: one less is free in each of 22 places.
+    assert (design.shape[1] - 1, int(np.linalg.matrix_rank(design))) == (144, 145 - 22)
+    weights = np.linalg.lstsq(design, np.array(latencies), rcond=None)[0]
+    first = weights[4:10]
+    # Of the first layer: k3e3 -4.025, k3e6 .270, k5e3 -2.305, k5e6 5.152, k7e3 1.889, k7e6 7.845; seven sigmas.
+    assert first - first[0] == pytest.approx(np.array([-4.025, 0.270, -2.305, 5.152, 1.889, 7.845]) + 4.025, abs=0.1)

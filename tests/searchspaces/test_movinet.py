@@ -112,6 +112,31 @@ def test_layers_and_map_sizes(name):
     assert {shape[0] for shape in shapes} == {spec.input_shape[0]}
 
 
+# What the largest convolution reads and writes: MB of the evaluation clip in float32, elements of a frame in M.
+LARGEST = {
+    "a0": (47, 0.24),
+    "a1": (83, 0.41),
+    "a2": (141, 0.70),
+    "a3": (440, 0.92),
+    "a4": (592, 1.85),
+    "a5": (1081, 2.25),
+}
+
+
+@pytest.mark.parametrize("name", LARGEST)
+def test_what_the_largest_convolution_of_a_clip_holds(name):
+    spec = named_network(f"movinet-{name}").spec
+    graph = lower(spec)
+    held = [
+        sum(graph.tensors[index].size_bytes for index in (op.inputs[0], op.outputs[0]))
+        for op in graph.ops
+        if op.kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
+    ]
+    megabytes, elements_m = LARGEST[name]
+    assert max(held) / 1e6 == pytest.approx(megabytes, abs=0.6)
+    assert max(held) / 4e6 / spec.input_shape[0] == pytest.approx(elements_m, abs=0.006)
+
+
 def test_the_small_one_that_is_not_in_the_paper():
     spec = named_network("movinet-t0").spec
     assert spec.blocks[-5].filters == 240
