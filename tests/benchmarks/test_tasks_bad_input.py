@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import tasks
+from benchmarks.tasks import TASKS
 from benchmarks.tasks.cifar10 import CLASSES
 from benchmarks.tasks.images import encode_image, image_preprocessing
 from searchspaces.errors import InputError
@@ -119,10 +120,12 @@ X, Y = np.arange(120, dtype=np.float32).reshape(40, 3), np.arange(40) % 2
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3), np.uint8)
 WITH_GAP = np.where(np.arange(120).reshape(40, 3) == 50, np.nan, X)
 
+ONE_OF = f"task: expected one of {len(TASKS)}"
+
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     # Names and options.
-    "unknown task": (named("digit"), r"task: expected one of 13 known names, got 'digit'; did you mean 'digits'\?"),
-    "task is a list": (named(["digits"]), r"task: expected one of 13 known names, got \['digits'\]"),  # type: ignore
+    "unknown task": (named("digit"), rf"{ONE_OF} known names, got 'digit'; did you mean 'digits'\?"),
+    "task is a list": (named(["digits"]), rf"{ONE_OF} known names, got \['digits'\]"),  # type: ignore
     "unknown option": (named("csv", path="x", lable="y"), r"option of task 'csv': .* did you mean 'label'\?"),
     "option of another": (named("digits", path="x"), r"option of task 'digits': .*got 'path'; known: none"),
     "lacking option": (named("csv", path="x"), r"task 'csv': expected the option 'label', got path; add label"),
