@@ -25,7 +25,7 @@ lint: $(STAMP)  ## check style
 types: $(STAMP)  ## check types (strict)
 	$(BIN)/mypy
 
-demo: $(STAMP)  ## search, report and export on digits: under ten minutes on two cores
+demo: $(STAMP)  ## search, report and export on digits: some ten minutes on two cores
 	$(BIN)/python -m benchmarks.demo
 
 bench: $(STAMP)  ## measure the tool itself, as ratios in one run
