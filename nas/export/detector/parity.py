@@ -50,7 +50,7 @@ DEFAULT_BOUNDS: Final[Mapping[Precision, DetectorBounds]] = MappingProxyType(
         # Boxes and scores agree to float32's rounding. Suppression does not: of two boxes that nearly tie it may keep
         # the other one, and what that one leaves room for differs (0.5 % of a weak detector's boxes, measured).
         "float32": DetectorBounds(min_agreement=0.98, max_map_drop=0.001, max_error=1e-3),
-        "float16": DetectorBounds(min_agreement=0.95, max_map_drop=0.01),
+        "float16": DetectorBounds(min_agreement=0.97, max_map_drop=0.01),
         "dynamic": DetectorBounds(min_agreement=0.95, max_map_drop=0.02),
         "int8": DetectorBounds(min_agreement=0.90, max_map_drop=0.02),
     }
