@@ -78,6 +78,27 @@ class CostSource(Protocol):
         """Raise an `InputError` for a metric this source cannot tell."""
         ...
 
+    def is_cheap(self, metric: str) -> bool:
+        """Whether a metric is found without a measurement, so that thousands may be asked for."""
+        ...
+
+
+class NoCosts:
+    """Every architecture is free and feasible."""
+
+    def assess(
+        self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
+    ) -> Assessment:
+        """Nothing is found and nothing is checked."""
+        return Assessment()
+
+    def check_names(self, metrics: Sequence[str]) -> None:
+        """Every name will do."""
+
+    def is_cheap(self, metric: str) -> bool:
+        """Nothing is cheaper."""
+        return True
+
 
 class NetworkCosts:
     """Costs of the network an architecture stands for: counted, planned, or asked of a target.
@@ -104,6 +125,10 @@ class NetworkCosts:
         for metric in metrics:
             if metric not in known:
                 raise unknown_name("cost", metric, known)
+
+    def is_cheap(self, metric: str) -> bool:
+        """Counted metrics, and latencies that are not measured."""
+        return metric in STATIC_METRICS or self._targets[metric.partition("@")[2]].method != "measured"
 
     def assess(
         self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nas.constraints import Constraint
 from nas.controllers.base import Controller
-from nas.costing import Assessment, CostSource
+from nas.costing import Assessment
+from nas.problem import Problem
 from nas.trial import Trial
 from searchspaces.errors import InputError
-from searchspaces.space import Architecture, SearchSpace
+from searchspaces.space import Architecture
 
 # After so many repeats in a row the controller has converged: draw from the space itself.
 _REPEATS = 64
@@ -55,18 +54,14 @@ class Proposer:
 
     def __init__(
         self,
-        space: SearchSpace,
+        problem: Problem,
         controller: Controller,
-        costs: CostSource,
         *,
-        constraints: Sequence[Constraint],
-        metrics: Sequence[str],
         seed: int,
     ) -> None:
-        self._space, self._controller, self._costs = space, controller, costs
-        self._constraints, self._metrics, self._seed = tuple(constraints), tuple(metrics), seed
+        self._problem, self._space, self._controller, self._seed = problem, problem.space, controller, seed
         self._seen: set[Architecture] = set()
-        self.constraints_by_text = {str(constraint): constraint for constraint in constraints}
+        self.constraints_by_text = {str(constraint): constraint for constraint in problem.constraints}
         self.acceptance = {text: Acceptance() for text in self.constraints_by_text}
 
     def saw(self, trial: Trial) -> None:
@@ -86,7 +81,7 @@ class Proposer:
         if architecture is None:
             return None
         self._seen.add(architecture)
-        assessment = self._costs.assess(architecture, self._metrics, self._constraints)
+        assessment = self._problem.assess(architecture)
         self.count(assessment)
         return Proposal(architecture=architecture, assessment=assessment)
 

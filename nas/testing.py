@@ -3,7 +3,7 @@
     from nas.testing import check_controller
 
     def test_my_controller():
-        check_controller(lambda space, objectives: MyController(space, objectives))
+        check_controller(lambda problem: MyController(problem))
 
 Each check ends in an `AssertionError` that says what the controller did. Everything is drawn from fixed seeds.
 """
@@ -17,10 +17,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from nas.constraints import Constraint
 from nas.controllers.base import Controller
-from nas.costing import Assessment
 from nas.pareto import Objective
+from nas.problem import Problem
 from nas.proposing import Proposer
 from nas.trial import State, Trial
 from searchspaces.blocks import Block, DenseBlock, SoftmaxBlock
@@ -28,7 +27,7 @@ from searchspaces.errors import InputError
 from searchspaces.space import Architecture, Choice, SearchSpace
 from searchspaces.spec import NetworkSpec
 
-Factory: TypeAlias = Callable[[SearchSpace, Sequence[Objective]], Controller]
+Factory: TypeAlias = Callable[[Problem], Controller]
 
 _OBJECTIVES = (
     Objective(metric="accuracy", direction="maximize"),
@@ -72,23 +71,11 @@ _SMALL: tuple[dict[str, Any], ...] = (
 )
 
 
-class _Free:
-    """Costs nothing and refuses nothing."""
-
-    def assess(
-        self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
-    ) -> Assessment:
-        return Assessment()
-
-    def check_names(self, metrics: Sequence[str]) -> None:
-        """Every name will do."""
-
-
 def check_controller(factory: Factory, *, space: SearchSpace | None = None, seed: int = 0) -> None:
     """Run every check on one, two and three objectives.
 
     Args:
-        factory: a fresh controller for a space and objectives.
+        factory: a fresh controller for a problem.
         space: to search in addition to the kit's own toy space.
         seed: of everything that is drawn.
     """
@@ -122,7 +109,7 @@ def made_up_trials(
 
 def check_suggestions(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
     """Any count of canonical members of the space, pins kept, at any time of a search."""
-    controller = factory(space, objectives)
+    controller = factory(Problem(space=space, objectives=tuple(objectives)))
     trials = made_up_trials(space, objectives, seed=seed)
     for seen, chunk in _chunks(trials, 40):
         for count in _COUNTS:
@@ -138,7 +125,8 @@ def check_suggestions(factory: Factory, space: SearchSpace, objectives: Sequence
 def check_determinism(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
     """The same trials and generator give the same; `suggest` changes nothing, and nothing else is drawn from."""
     trials = made_up_trials(space, objectives, seed=seed)
-    first, second = factory(space, objectives), factory(space, objectives)
+    problem = Problem(space=space, objectives=tuple(objectives))
+    first, second = factory(problem), factory(problem)
     for seen, chunk in _chunks(trials, 30):
         outside = _global_states()
         expected = _suggested(first, seed, seen)
@@ -157,14 +145,15 @@ def check_determinism(factory: Factory, space: SearchSpace, objectives: Sequence
 def check_replay(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
     """A fresh controller shown the same trials, in any portions, goes on as the old one would have."""
     trials = made_up_trials(space, objectives, seed=seed)
+    problem = Problem(space=space, objectives=tuple(objectives))
     for length in (0, 1, 33, 64, len(trials)):
-        old = factory(space, objectives)
+        old = factory(problem)
         for trial in trials[:length]:
             old.update([trial])
             _suggested(old, seed, trial.number)
         expected = _suggested(old, seed, length)
         for size in (length + 1, 7):
-            fresh = factory(space, objectives)
+            fresh = factory(problem)
             for _, chunk in _chunks(trials[:length], size):
                 fresh.update(chunk)
             _require(
@@ -180,7 +169,7 @@ def check_fruitless_trials(
     trials = made_up_trials(space, objectives, seed=seed)
     fruitless: tuple[State, State] = ("INFEASIBLE", "FAILED")
     for metrics in ({}, {"params": 1.0}):
-        controller = factory(space, objectives)
+        controller = factory(Problem(space=space, objectives=tuple(objectives)))
         for trial in trials:
             state = fruitless[trial.number % 2]
             controller.update([replace(trial, state=state, metrics=metrics, reason="made up")])
@@ -191,8 +180,9 @@ def check_fruitless_trials(
 def check_bad_metrics(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
     """NaN, infinite, missing and null metrics are survived; the log holds null for what is not finite."""
     trials = made_up_trials(space, objectives, seed=seed)
+    problem = Problem(space=space, objectives=tuple(objectives))
     for share in (2, 1):
-        live, logged = factory(space, objectives), factory(space, objectives)
+        live, logged = factory(problem), factory(problem)
         for trial in trials:
             if trial.state == "COMPLETE" and trial.number % share == 0:
                 live.update([_spoilt(trial, objectives, null=False)])
@@ -210,8 +200,9 @@ def check_bad_metrics(factory: Factory, space: SearchSpace, objectives: Sequence
 
 def check_exhausted(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
     """A space is searched to its end: every architecture once, then no more."""
-    controller = factory(space, objectives)
-    proposer = Proposer(space, controller, _Free(), constraints=(), metrics=(), seed=seed)
+    problem = Problem(space=space, objectives=tuple(objectives))
+    controller = factory(problem)
+    proposer = Proposer(problem, controller, seed=seed)
     rng = np.random.default_rng(seed)
     seen: list[Architecture] = []
     while (proposal := proposer.next(len(seen))) is not None:

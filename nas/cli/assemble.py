@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas.detection_task import DetectionTask
     from nas.engines.base import Engine
     from nas.evaluators.base import Evaluator
+    from nas.problem import Problem
     from nas.run_folder import RunFolder
     from nas.search import Search
     from nas.task import Task
@@ -65,8 +66,9 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
     _check_metrics(config, costs, task)
     check_gates(config.constraints, targets)
-    make_controller(config, space)
-    return Parts(space=space, task=task, costs=costs, evaluator=evaluator)
+    parts = Parts(space=space, task=task, costs=costs, evaluator=evaluator)
+    make_controller(config, make_problem(config, parts))
+    return parts
 
 
 def make_task(config: SearchConfig, *, with_test: bool = False) -> AnyTask:
@@ -109,12 +111,25 @@ def make_space(config: SearchConfig, task: AnyTask | None) -> SearchSpace:
     return create_space(name, input_shape, classes, **options)
 
 
-def make_controller(config: SearchConfig, space: SearchSpace) -> Controller:
+def make_problem(config: SearchConfig, parts: Parts) -> Problem:
+    """What the controller is asked."""
+    from nas.problem import Problem
+
+    return Problem(
+        space=parts.space,
+        objectives=config.objectives,
+        constraints=config.constraints,
+        costs=parts.costs,
+        cost_metrics=cost_metrics(config, parts.evaluator),
+    )
+
+
+def make_controller(config: SearchConfig, problem: Problem) -> Controller:
     """A fresh controller."""
     from nas.controllers.catalog import create_controller
 
     name, options = _split(config.controller)
-    return create_controller(name, space, config.objectives, options)
+    return create_controller(name, problem, options)
 
 
 def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search:
@@ -122,19 +137,12 @@ def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search
     from nas.proposing import Proposer
     from nas.search import Search
 
-    controller = make_controller(config, parts.space)
-    proposer = Proposer(
-        parts.space,
-        controller,
-        parts.costs,
-        constraints=config.constraints,
-        metrics=cost_metrics(config, parts.evaluator),
-        seed=config.seed,
-    )
+    problem = make_problem(config, parts)
+    controller = make_controller(config, problem)
     return Search(
         store=folder.store,
         controller=controller,
-        proposer=proposer,
+        proposer=Proposer(problem, controller, seed=config.seed),
         objectives=config.objectives,
         budget=config.budget,
         seed=config.seed,
@@ -158,9 +166,14 @@ def make_engine(config: SearchConfig) -> Engine:
 
 
 def cost_metrics(config: SearchConfig, evaluator: Evaluator | None) -> tuple[str, ...]:
-    """What is found for every proposal: all metrics named but those the training finds, and the size."""
-    trained = () if evaluator is None or evaluator.cheap else evaluator.metrics
-    named = [metric for metric in config.metrics if metric not in trained]
+    """What is found for every proposal: all metrics named but those an evaluation finds, and the size of what trains.
+
+    Of an evaluator's own metrics (a table holds both kinds) those of a target or in a constraint are costs.
+    """
+    from nas.costing import STATIC_METRICS
+
+    results = set(() if evaluator is None else evaluator.metrics) - {each.metric for each in config.constraints}
+    named = [metric for metric in config.metrics if metric not in results or "@" in metric or metric in STATIC_METRICS]
     if evaluator is not None and not evaluator.cheap:
         named = ["params", "macs", *named]
     return tuple(dict.fromkeys(named))

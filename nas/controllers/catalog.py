@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from nas.controllers.base import Controller
 from nas.controllers.evolution import Evolution
 from nas.controllers.random import RandomSearch
 from nas.options import call_with_options
-from nas.pareto import Objective
+from nas.problem import Problem
 from searchspaces.errors import unknown_name
-from searchspaces.space import SearchSpace
 
 CONTROLLERS: dict[str, Callable[..., Controller]] = {"random": RandomSearch, "evolution": Evolution}
 
 
-def create_controller(
-    name: str, space: SearchSpace, objectives: Sequence[Objective], options: Mapping[str, Any]
-) -> Controller:
-    """The controller of that name with its options."""
+def create_controller(name: str, problem: Problem, options: Mapping[str, Any]) -> Controller:
+    """The controller of that name with its options, for a problem."""
     if name not in CONTROLLERS:
         raise unknown_name("controller", name, CONTROLLERS)
-    controller: Controller = call_with_options(f"controller {name}", CONTROLLERS[name], options, space, objectives)
+    controller: Controller = call_with_options(f"controller {name}", CONTROLLERS[name], options, problem)
     return controller

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.pareto import Objective, non_dominated
+from nas.problem import Problem
 from nas.trial import Trial
 from searchspaces.errors import InputError
-from searchspaces.space import Architecture, SearchSpace
+from searchspaces.space import Architecture
 
 
 class Evolution:
@@ -21,8 +22,7 @@ class Evolution:
     spreads along the front rather than to one end of it. Infeasible and failed trials never enter the population.
 
     Args:
-        space: where to search.
-        objectives: what to improve, at least one.
+        problem: where to search, and what to improve.
         population: how many of the youngest complete trials live.
         tournament: how many of them are drawn for each parent.
         crossover: probability that a child takes its choices from two parents before it is mutated.
@@ -32,8 +32,7 @@ class Evolution:
 
     def __init__(
         self,
-        space: SearchSpace,
-        objectives: Sequence[Objective],
+        problem: Problem,
         *,
         population: int = 32,
         tournament: int = 8,
@@ -46,7 +45,7 @@ class Evolution:
             )
         if not 0 <= crossover <= 1:
             raise InputError(f"evolution: expected crossover between 0 and 1, got {crossover}; it is a probability.")
-        self._space, self._objectives = space, tuple(objectives)
+        self._space, self._objectives = problem.space, problem.objectives
         self._tournament, self._crossover = tournament, crossover
         self._population: deque[tuple[Architecture, tuple[float, ...]]] = deque(maxlen=population)
         self._complete, self._warmup = 0, population

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.pareto import Objective
+from nas.problem import Problem
 from nas.trial import Trial
-from searchspaces.space import Architecture, SearchSpace
+from searchspaces.space import Architecture
 
 
 class RandomSearch:
@@ -16,8 +16,8 @@ class RandomSearch:
 
     learns = False
 
-    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
-        self._space = space
+    def __init__(self, problem: Problem) -> None:
+        self._space = problem.space
 
     def suggest(self, count: int, rng: np.random.Generator) -> list[Architecture]:
         """Uniform over the values of every choice."""

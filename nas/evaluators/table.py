@@ -65,6 +65,10 @@ class TableCosts:
             if metric not in self._table.metrics:
                 self._check_network_knows(metric)
 
+    def is_cheap(self, metric: str) -> bool:
+        """Columns of the table are."""
+        return metric in self._table.metrics or self._network.is_cheap(metric)
+
     def _check_network_knows(self, metric: str) -> None:
         try:
             self._network.check_names([metric])

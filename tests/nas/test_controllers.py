@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from nas.constraints import Constraint
 from nas.controllers.base import Controller
 from nas.controllers.catalog import CONTROLLERS, create_controller
 from nas.controllers.evolution import Evolution
 from nas.controllers.random import RandomSearch
-from nas.costing import Assessment
 from nas.pareto import Objective
+from nas.problem import Problem
 from nas.proposing import Proposer
 from nas.testing import ToySpace, check_controller
 from nas.trial import Trial
@@ -30,7 +29,7 @@ def test_controllers_pass_the_kit(name: str) -> None:
 
 
 def test_evolution_with_crossover_passes_the_kit() -> None:
-    check_controller(lambda space, objectives: Evolution(space, objectives, population=5, tournament=2, crossover=0.5))
+    check_controller(lambda problem: Evolution(problem, population=5, tournament=2, crossover=0.5))
 
 
 # -- the kit itself: what it must refuse -------------------------------------------------------------------------------
@@ -81,8 +80,8 @@ class _Instance(RandomSearch):
 
     made = 0
 
-    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
-        super().__init__(space, objectives)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
         _Instance.made += 1
         self._own = _Instance.made
 
@@ -139,13 +138,13 @@ def test_kit_finds_a_controller_that_trusts_metrics() -> None:
 
 def test_random_is_the_space_s_own_sample() -> None:
     space = ToySpace()
-    found = RandomSearch(space, ACCURACY).suggest(9, np.random.default_rng(3))
+    found = RandomSearch(Problem(space=space, objectives=ACCURACY)).suggest(9, np.random.default_rng(3))
     assert found == space.sample(np.random.default_rng(3), 9)
 
 
 def test_evolution_draws_at_random_until_its_population_is_complete() -> None:
     space = ToySpace()
-    controller = Evolution(space, ACCURACY, population=4, tournament=4)
+    controller = Evolution(Problem(space=space, objectives=ACCURACY), population=4, tournament=4)
     trials = [_trial(number, space.sample(np.random.default_rng(number), 1)[0], 0.5) for number in range(4)]
     controller.update([*trials[:3], Trial(number=9, architecture=trials[0].architecture, state="FAILED")])
     assert controller.suggest(5, np.random.default_rng(0)) == space.sample(np.random.default_rng(0), 5)
@@ -157,7 +156,7 @@ def test_evolution_mutates_the_winner_of_a_tournament_over_all() -> None:
     space = ToySpace()
     best = space.architecture(width=16, layers=1, last=4)
     others = [each for each in space.enumerate() if each != best][:5]
-    controller = Evolution(space, ACCURACY, population=6, tournament=6)
+    controller = Evolution(Problem(space=space, objectives=ACCURACY), population=6, tournament=6)
     controller.update([_trial(number, each, 0.1 * number) for number, each in enumerate(others)])
     controller.update([_trial(9, best, 0.9)])
     near = set(space.neighbours(best))
@@ -170,7 +169,7 @@ def test_evolution_mutates_the_winner_of_a_tournament_over_all() -> None:
 def test_evolution_forgets_the_oldest_even_if_it_is_the_best() -> None:
     space = ToySpace(layers=1)
     best, *others = list(space.enumerate())[::3]
-    controller = Evolution(space, ACCURACY, population=3, tournament=3)
+    controller = Evolution(Problem(space=space, objectives=ACCURACY), population=3, tournament=3)
     controller.update([_trial(0, best, 1.0)])
     controller.update([_trial(1 + number, each, 0.5 - 0.1 * number) for number, each in enumerate(others[:3])])
     assert all(_distance(child, others[0]) == 1 for child in controller.suggest(20, np.random.default_rng(0)))
@@ -179,7 +178,9 @@ def test_evolution_forgets_the_oldest_even_if_it_is_the_best() -> None:
 def test_evolution_minimises_where_it_is_told_to() -> None:
     space = ToySpace(layers=1)
     small, large = space.architecture(width=8, last=2), space.architecture(width=32, last=5)
-    controller = Evolution(space, (Objective.parse("minimize size"),), population=2, tournament=2)
+    controller = Evolution(
+        Problem(space=space, objectives=(Objective.parse("minimize size"),)), population=2, tournament=2
+    )
     controller.update([_trial(0, small, 0.5, size=1.0), _trial(1, large, 0.9, size=9.0)])
     assert all(_distance(child, small) == 1 for child in controller.suggest(10, np.random.default_rng(0)))
 
@@ -188,7 +189,7 @@ def test_evolution_with_two_objectives_has_parents_all_along_the_front() -> None
     space = ToySpace(layers=1)
     ends = space.architecture(width=8, last=2), space.architecture(width=32, last=5)
     dominated = space.architecture(width=16, last=3)
-    controller = Evolution(space, BOTH, population=3, tournament=3)
+    controller = Evolution(Problem(space=space, objectives=BOTH), population=3, tournament=3)
     controller.update(
         [_trial(0, ends[0], 0.5, size=1), _trial(1, ends[1], 0.9, size=9), _trial(2, dominated, 0.4, size=10)]
     )
@@ -215,30 +216,22 @@ def test_evolution_with_two_objectives_has_parents_all_along_the_front() -> None
 )
 def test_evolution_refuses(options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        create_controller("evolution", ToySpace(), ACCURACY, options)
+        create_controller("evolution", Problem(space=ToySpace(), objectives=ACCURACY), options)
 
 
 def test_an_unknown_controller_is_refused_with_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'evolution'"):
-        create_controller("evolutoin", ToySpace(), ACCURACY, {})
+        create_controller("evolutoin", Problem(space=ToySpace(), objectives=ACCURACY), {})
 
 
 # -- evolution against random search -----------------------------------------------------------------------------------
 
 
 class _MadeUp:
-    """Free costs, and an accuracy that rises towards one corner of the space with a ripple on it."""
+    """An accuracy that rises towards one corner of the space with a ripple on it."""
 
     def __init__(self, space: SearchSpace) -> None:
         self._sizes = [len(choice.values) for choice in space.choices]
-
-    def assess(
-        self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
-    ) -> Assessment:
-        return Assessment()
-
-    def check_names(self, metrics: Sequence[str]) -> None:
-        """Every name will do."""
 
     def accuracy(self, architecture: Architecture) -> float:
         pairs = zip(architecture.indices, self._sizes, strict=True)
@@ -250,8 +243,9 @@ def _best(name: str, seed: int, budget: int) -> float:
     space = TabNAS((4,), 3, layers=3)
     table = _MadeUp(space)
     options = {"population": 16, "tournament": 6} if name == "evolution" else {}
-    controller = create_controller(name, space, ACCURACY, options)
-    proposer = Proposer(space, controller, table, constraints=(), metrics=(), seed=seed)
+    problem = Problem(space=space, objectives=ACCURACY)
+    controller = create_controller(name, problem, options)
+    proposer = Proposer(problem, controller, seed=seed)
     best = 0.0
     for number in range(budget):
         proposal = proposer.next(number)

@@ -15,10 +15,10 @@ import pytest
 
 from nas.config import Budget
 from nas.controllers.random import RandomSearch
-from nas.costing import Assessment
 from nas.engines.ray_tune import RayEngine
 from nas.evaluators.base import Request
 from nas.pareto import Objective
+from nas.problem import Problem
 from nas.proposing import Proposer
 from nas.search import Search
 from nas.store import TrialStore
@@ -27,15 +27,6 @@ from searchspaces.errors import InputError, MissingError
 from searchspaces.tabnas import TabNAS
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.filterwarnings("ignore")]
-
-
-class NoCosts:
-    """Everything is feasible and costs nothing."""
-
-    def assess(self, *_: object) -> Assessment:
-        return Assessment()
-
-    def check_names(self, metrics: object) -> None: ...
 
 
 MakeSearch = Callable[..., Search]
@@ -48,11 +39,12 @@ def make_search() -> Iterator[MakeSearch]:
 
         def make(folder: Path, **budget: Any) -> Search:
             space, objectives = TabNAS((4,), 3), (Objective(metric="accuracy", direction="maximize"),)
-            controller = RandomSearch(space, objectives)
+            problem = Problem(space=space, objectives=objectives)
+            controller = RandomSearch(problem)
             return Search(
                 store=stores.enter_context(TrialStore(folder / "trials.sqlite")),
                 controller=controller,
-                proposer=Proposer(space, controller, NoCosts(), constraints=(), metrics=(), seed=3),
+                proposer=Proposer(problem, controller, seed=3),
                 objectives=objectives,
                 budget=Budget(**budget),
                 seed=3,

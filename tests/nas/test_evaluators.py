@@ -149,6 +149,9 @@ class NoNetwork:
     def check_names(self, metrics: Sequence[str]) -> None:
         raise InputError(f"unknown: {metrics}")
 
+    def is_cheap(self, metric: str) -> bool:
+        raise AssertionError(f"somebody asked whether {metric} is cheap")
+
 
 def test_a_network_the_table_lacks_is_infeasible(tmp_path: Path) -> None:
     found = TableCosts(table(tmp_path), NoNetwork()).assess(ABSENT, ["size"], [Constraint.parse("size <= 1")])

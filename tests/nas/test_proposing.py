@@ -9,6 +9,7 @@ from nas.constraints import Constraint
 from nas.controllers.random import RandomSearch
 from nas.costing import Assessment
 from nas.pareto import Objective
+from nas.problem import Problem
 from nas.proposing import Acceptance, Proposer
 from nas.testing import ToySpace
 from nas.trial import Trial
@@ -37,6 +38,9 @@ class Indices:
     def check_names(self, metrics: Sequence[str]) -> None:
         """Every name will do."""
 
+    def is_cheap(self, metric: str) -> bool:
+        return True
+
 
 class Stubborn(RandomSearch):
     """Suggests one architecture for ever."""
@@ -48,8 +52,14 @@ class Stubborn(RandomSearch):
 def proposer(
     space: SearchSpace, kind: type[RandomSearch] = RandomSearch, constraints: Sequence[Constraint] = (), seed: int = 0
 ) -> Proposer:
-    controller = kind(space, OBJECTIVES)
-    return Proposer(space, controller, Indices(), constraints=constraints, metrics=("width", "last"), seed=seed)
+    problem = Problem(
+        space=space,
+        objectives=OBJECTIVES,
+        constraints=tuple(constraints),
+        costs=Indices(),
+        cost_metrics=("width", "last"),
+    )
+    return Proposer(problem, kind(problem), seed=seed)
 
 
 def drawn(made: Proposer, count: int, start: int = 0) -> list[str]:

@@ -14,6 +14,7 @@ from nas.costing import Assessment
 from nas.engines.serial import SerialEngine
 from nas.evaluators.base import Request
 from nas.pareto import Objective
+from nas.problem import Problem
 from nas.proposing import Proposer
 from nas.search import NOTHING_LEFT, Search, pareto_front
 from nas.store import Event, TrialStore
@@ -43,12 +44,15 @@ class Widths:
     def check_names(self, metrics: Sequence[str]) -> None:
         """Every name will do."""
 
+    def is_cheap(self, metric: str) -> bool:
+        return True
+
 
 class Watching(RandomSearch):
     """Notes what it is shown."""
 
-    def __init__(self, space: SearchSpace, objectives: Sequence[Objective]) -> None:
-        super().__init__(space, objectives)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
         self.shown: list[tuple[int, str]] = []
 
     def update(self, trials: Sequence[Trial]) -> None:
@@ -79,13 +83,18 @@ def search(
     clock: Clock | None = None,
 ) -> tuple[Search, Watching]:
     space = space or ToySpace()
-    controller = Watching(space, OBJECTIVES)
-    parsed = [Constraint.parse(text) for text in constraints]
-    proposer = Proposer(space, controller, Widths(), constraints=parsed, metrics=("width",), seed=3)
+    problem = Problem(
+        space=space,
+        objectives=OBJECTIVES,
+        constraints=tuple(map(Constraint.parse, constraints)),
+        costs=Widths(),
+        cost_metrics=("width",),
+    )
+    controller = Watching(problem)
     made = Search(
         store=store,
         controller=controller,
-        proposer=proposer,
+        proposer=Proposer(problem, controller, seed=3),
         objectives=OBJECTIVES,
         budget=budget or Budget(trials=5),
         seed=3,
