@@ -29,8 +29,9 @@ class Cost:
     """One cost of one network on one target.
 
     `low` and `high` bound the value: for a measured cost the smallest and largest pass minimum, for a predicted one
-    the error interval found on held-out rows. `spread` is (high - low) / value. All three are None for a prediction
-    that was never held against measurements. `runs` were timed in each of `passes`; a predicted cost has none.
+    the error interval found on held-out rows. `spread` is (high - low) / value. All three are None for a prediction or
+    a compiler's estimate that was never held against measurements. `runs` were timed in each of `passes`; a cost that
+    was not measured has none.
     `median` is the median over all runs, which unlike the minimum carries the disturbance by other work; `note` says
     what a reader has to know.
 
@@ -151,7 +152,7 @@ def _check_texts(cost: Cost) -> None:
 
 
 def _check_numbers(cost: Cost) -> None:
-    unknown = cost.method == "predicted" and all(getattr(cost, name) is None for name in _INTERVAL)
+    unknown = cost.method != "measured" and all(getattr(cost, name) is None for name in _INTERVAL)
     names = ["value"] if unknown else list(_NUMBERS)
     for name in names if cost.median is None else [*names, "median"]:
         number = getattr(cost, name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardware_profiles import litert
 from hardware_profiles.cost import Cost
@@ -61,6 +62,12 @@ class HostTarget(FileTarget):
         if self._file.supported_ops is not None:
             self._check_supported(self._refused_ops(litert.op_kinds(path)), str(path))
         return self._measure(path, threads, runs, seed=0)
+
+    def per_op(self, path: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
+        """Kernel and microseconds of each operator, profiled in a process of its own."""
+        from hardware_profiles.profiler import profile_ops
+
+        return [asdict(op) for op in profile_ops(path, threads=threads or self._file.threads).ops]
 
     def _measure(self, model: litert.Model, threads: int | None, runs: int | None, seed: int) -> Cost:
         options = dict(self._file.measurement)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hardware_profiles.cost import Cost
+from hardware_profiles.ethos_target import EthosTarget
 from hardware_profiles.host_target import HostTarget
 from hardware_profiles.proxylessnas_table import ProxylessNASTable
 from hardware_profiles.target_file import SUFFIX, TargetFile, read_target_file
@@ -49,6 +50,10 @@ class Target(Protocol):
     def may_gate(self) -> bool:
         """Whether its costs may rule an architecture out: a prediction never held against measurements may not."""
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What it finds, `latency_ms` first; `metric@name` is how a search asks for one."""
+
     def unsupported(self, graph: OpGraph) -> tuple[str, ...]:
         """Why the target cannot run a network, such as `unsupported op RESIZE_BILINEAR`; empty if it can."""
 
@@ -67,6 +72,25 @@ class Target(Protocol):
         self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
     ) -> Cost:
         """The latency of a .tflite file; `precision` is checked against the file's own."""
+
+    def costs(
+        self,
+        graph: OpGraph,
+        *,
+        precision: str | None = None,
+        threads: int | None = None,
+        runs: int | None = None,
+        seed: int = 0,
+    ) -> tuple[Cost, ...]:
+        """One cost for each of `metrics`, in their order, for the price of one."""
+
+    def costs_of_file(
+        self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
+    ) -> tuple[Cost, ...]:
+        """The same of a .tflite file."""
+
+    def per_op(self, path: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
+        """A row for each operator of a .tflite file, in running order; an `InputError` where it knows none."""
 
 
 def list_targets() -> tuple[str, ...]:
@@ -94,6 +118,7 @@ def load_target(name: str | Path) -> Target:
 _RUNNERS: Mapping[str, Callable[[TargetFile], Target]] = {
     "host": HostTarget,
     "proxylessnas-table": ProxylessNASTable,
+    "vela": EthosTarget,
 }
 
 

@@ -16,6 +16,9 @@ runs = 40
 [coefficients]                         # for predicted targets: what their runner computes with
 bias = 92.136
 
+[compiler]                             # for compiled targets: settings of their compiler
+accelerator = "ethos-u55-128"
+
 [validated]                            # for predicted targets: how far held-out rows were off
 rows = 500
 """
@@ -23,13 +26,18 @@ rows = 500
 from __future__ import annotations
 
 import tomllib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from hardware_profiles.cost import METHODS
+from hardware_profiles.cost import METHODS, Cost
 from searchspaces.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from hardware_profiles.op_graph import OpGraph
 
 SUFFIX = ".toml"
 KINDS = ("cpu", "gpu", "dsp", "edgetpu", "npu")
@@ -37,7 +45,7 @@ KINDS = ("cpu", "gpu", "dsp", "edgetpu", "npu")
 ALL_BUILTIN = "all builtin"
 _TEXTS = ("name", "kind", "method", "runner", "runtime", "description")
 _KEYS = (*_TEXTS, "precisions", "threads", "supported_ops")
-_TABLES = ("measurement", "coefficients", "validated")
+_TABLES = ("measurement", "coefficients", "compiler", "validated")
 _MEASUREMENT = ("runs", "warmup", "passes", "max_spread", "time_limit_s")
 _VALIDATED = ("rows", "mape", "within_10pct", "spearman", "kendall")
 
@@ -46,7 +54,7 @@ _VALIDATED = ("rows", "mape", "within_10pct", "spearman", "kendall")
 class TargetFile:
     """The checked content of a target's TOML file; `supported_ops` None stands for all built-in ops.
 
-    `coefficients` are checked by the runner that computes with them; `source` is the file, for its messages.
+    `coefficients` and `compiler` are checked by the runner that takes them; `source` is the file, for its messages.
     """
 
     name: str
@@ -60,12 +68,15 @@ class TargetFile:
     supported_ops: frozenset[str] | None
     measurement: Mapping[str, Any]
     coefficients: Mapping[str, Any]
+    compiler: Mapping[str, str]
     validated: Mapping[str, float] | None
     source: str
 
 
-class FileTarget:
-    """What every runner takes over from its file."""
+class FileTarget(ABC):
+    """What every runner takes over from its file; most find the latency alone."""
+
+    metrics: tuple[str, ...] = ("latency_ms",)
 
     def __init__(self, file: TargetFile) -> None:
         self._file = file
@@ -97,6 +108,43 @@ class FileTarget:
     @property
     def may_gate(self) -> bool:
         return self.method != "predicted" or self.validated is not None
+
+    @abstractmethod
+    def cost(
+        self,
+        graph: OpGraph,
+        *,
+        precision: str | None = None,
+        threads: int | None = None,
+        runs: int | None = None,
+        seed: int = 0,
+    ) -> Cost:
+        """The latency of a network."""
+
+    @abstractmethod
+    def cost_of_file(
+        self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
+    ) -> Cost:
+        """The latency of a .tflite file."""
+
+    def costs(
+        self,
+        graph: OpGraph,
+        *,
+        precision: str | None = None,
+        threads: int | None = None,
+        runs: int | None = None,
+        seed: int = 0,
+    ) -> tuple[Cost, ...]:
+        return (self.cost(graph, precision=precision, threads=threads, runs=runs, seed=seed),)
+
+    def costs_of_file(
+        self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
+    ) -> tuple[Cost, ...]:
+        return (self.cost_of_file(path, precision=precision, threads=threads, runs=runs),)
+
+    def per_op(self, path: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
+        raise InputError(f"--per-op: expected a target that knows operators, got {self.name}; leave it out.")
 
 
 def read_target_file(source: Traversable, runners: tuple[str, ...]) -> TargetFile:
@@ -133,6 +181,7 @@ def read_target_file(source: Traversable, runners: tuple[str, ...]) -> TargetFil
         else frozenset(_names(source, "supported_ops", data["supported_ops"])),
         measurement=_numbers(source, "measurement", data.get("measurement", {}), _MEASUREMENT),
         coefficients=data.get("coefficients", {}),
+        compiler=_words(source, "compiler", data.get("compiler", {})),
         validated=_numbers(source, "validated", data["validated"], _VALIDATED) if "validated" in data else None,
         source=str(source),
     )
@@ -152,6 +201,15 @@ def _names(source: Traversable, key: str, given: object) -> tuple[str, ...]:
 def _threads(source: Traversable, given: object) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise _bad_key(source, "threads", "a whole number, 1 or more", given)
+    return given
+
+
+def _words(source: Traversable, table: str, given: object) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise _bad_key(source, table, "a table of names", given)
+    for key, word in given.items():
+        if not isinstance(word, str) or not word:
+            raise _bad_key(source, f"{table}.{key}", "a name", word)
     return given
 
 

@@ -85,7 +85,7 @@ def check_cost(target: Target, graph: OpGraph, cost: Cost) -> None:
     assert cost.precision == graph.precision, f"{target.name}: {graph.precision} graph, {cost.precision} cost"
     low, high = cost.bounds
     assert low <= cost.value <= high, f"{target.name}: {cost.value} outside {low} to {high}"
-    unchecked = target.method == "predicted" and not target.validated
+    unchecked = target.method != "measured" and not target.validated
     assert unchecked == (cost.low is None), (
         f"{target.name}: an interval of {cost.low} to {cost.high}, where it is "
         f"{'not ' if unchecked else ''}known how far the target is off"

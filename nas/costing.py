@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hardware_profiles.cost import Cost
 from hardware_profiles.lower import lower
 from hardware_profiles.memory import peak_activation_bytes, plan_arena
 from hardware_profiles.op_graph import OpGraph, Precision
@@ -120,15 +121,16 @@ class NetworkCosts:
         self._space, self._targets, self._precision, self._prepare = space, targets, precision, prepare
 
     def check_names(self, metrics: Sequence[str]) -> None:
-        """Known are the static metrics, and ``latency_ms@TARGET`` for the targets given."""
-        known = [*STATIC_METRICS, *(f"latency_ms@{name}" for name in self._targets)]
+        """Known are the static metrics, and what the targets given find, as ``latency_ms@TARGET``."""
+        found = (f"{metric}@{name}" for name, target in self._targets.items() for metric in target.metrics)
+        known = [*STATIC_METRICS, *found]
         for metric in metrics:
             if metric not in known:
                 raise unknown_name("cost", metric, known)
 
     def is_cheap(self, metric: str) -> bool:
-        """Counted metrics, and latencies that are not measured."""
-        return metric in STATIC_METRICS or self._targets[metric.partition("@")[2]].method != "measured"
+        """Counted metrics, and predictions."""
+        return metric in STATIC_METRICS or self._targets[metric.partition("@")[2]].method == "predicted"
 
     def assess(
         self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
@@ -156,12 +158,15 @@ class NetworkCosts:
         constraints: Sequence[Constraint],
     ) -> Assessment:
         records: list[Mapping[str, Any]] = []
+        found: dict[str, Cost] = {}
         for metric in metrics:
             target = self._targets[metric.partition("@")[2]]
             if unsupported := target.unsupported(graph):
                 reason = f"{unsupported[0]} on {target.name}"
                 return Assessment(metrics=values, costs=records, checked=checked, reason=reason)
-            cost = target.cost(graph)
+            if metric not in found:
+                found |= {cost.key: cost for cost in target.costs(graph)}
+            cost = found[metric]
             values[metric] = cost.value
             records.append(cost.to_dict())
             asked = tuple(constraint for constraint in constraints if constraint.metric == metric)

@@ -13,6 +13,9 @@ from nas.cli.output import json_option, print_json, print_pairs, print_table
 from searchspaces.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hardware_profiles.cost import Cost
     from hardware_profiles.target import Target
 
 
@@ -55,7 +58,7 @@ def _words(row: dict[str, Any]) -> dict[str, str]:
 @click.option("--precision", type=click.Choice(["float32", "int8"]), help="Default float32; a file has its own.")
 @click.option("--threads", type=click.IntRange(1), help="Default: the target's.")
 @click.option("--runs", type=click.IntRange(1), help="Timed runs a pass, at most.")
-@click.option("--per-op", is_flag=True, help="Time each operator, in a second run (profiled runs are slower).")
+@click.option("--per-op", is_flag=True, help="Each operator too; its time comes from a second, slower run.")
 @input_option
 @classes_option
 @json_option
@@ -77,8 +80,6 @@ def profile(
     from hardware_profiles.target import load_target
 
     target = load_target(target_name)
-    if per_op and target.method != "measured":
-        raise InputError(f"--per-op: expected a measured target, got {target_name}; leave it out, or use host-cpu.")
     if network.endswith(".tflite") or Path(network).is_file():
         if input_text or classes:
             raise InputError("--input, --classes: a .tflite file has its own; leave them out.")
@@ -112,9 +113,9 @@ def _profile_network(
     graph = lower(spec, precision="int8" if precision == "int8" else "float32")
     if refused := target.unsupported(graph):
         raise InputError(f"{network}: {target.name} refuses {', '.join(refused)}; choose another network or target.")
-    if target.method == "predicted":
-        cost = target.cost(graph, precision=precision, threads=threads, runs=runs)
-        return {**cost.to_dict(), "arena_bytes": plan_arena(graph).size_bytes}, []
+    if target.method != "measured" and not per_op:
+        costs = target.costs(graph, precision=precision, threads=threads, runs=runs)
+        return {**_record(costs), "arena_bytes": plan_arena(graph).size_bytes}, []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.tflite"
         path.write_bytes(write_tflite(graph))
@@ -126,14 +127,14 @@ def _measure(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from hardware_profiles.litert import find_runtime, measured_arena_bytes
 
-    cost = target.cost_of_file(path, precision=precision, threads=threads, runs=runs)
-    ops: list[dict[str, Any]] = []
-    if per_op:
-        from dataclasses import asdict
-
-        from hardware_profiles.profiler import profile_ops
-
-        ops = [asdict(op) for op in profile_ops(path, threads=threads or 1).ops]
+    costs = target.costs_of_file(path, precision=precision, threads=threads, runs=runs)
+    ops = target.per_op(path, threads=threads) if per_op else []
     # Only LiteRT ships the schema, which tells activations from weights.
     arena_bytes = measured_arena_bytes(path) if find_runtime().package == "ai-edge-litert" else None
-    return {**cost.to_dict(), "arena_bytes": arena_bytes}, ops
+    return {**_record(costs), "arena_bytes": arena_bytes}, ops
+
+
+def _record(costs: Sequence[Cost]) -> dict[str, Any]:
+    """The record of the first cost, and the values of the others by their metrics."""
+    first, *others = costs
+    return {**first.to_dict(), **{cost.metric: cost.value for cost in others}}

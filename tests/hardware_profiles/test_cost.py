@@ -122,13 +122,13 @@ def test_a_prediction_never_held_against_measurements_has_no_interval() -> None:
     ("changes", "named"),
     [
         (UNKNOWN, "low"),
-        ({"method": "compiled", **UNKNOWN}, "low"),
+        ({"method": "compiled", **UNKNOWN, "high": 2.1}, "low"),
         ({"method": "predicted", **UNKNOWN, "low": 1.9}, "high"),
         ({"method": "predicted", "spread": None}, "spread"),
         ({"method": "predicted", **UNKNOWN, "value": None}, "value"),
     ],
 )
-def test_only_a_prediction_may_lack_its_interval_and_only_as_a_whole(changes: dict[str, Any], named: str) -> None:
+def test_a_measurement_has_an_interval_and_others_lack_it_only_as_a_whole(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(InputError, match=f"cost {named}: expected a finite number"):
         make_cost(**changes)
 

@@ -281,7 +281,7 @@ def test_labels_out_of_range(
         (["profile", "bignas-min", "--threads", "0"], ("--threads", "0")),
         (["profile", "bignas-min", "--target", "pixel1-cpu"], ("pixel1-cpu refuses unsupported op LOGISTIC",)),
         (["profile", "mobilenet-v2", "--target", "pixel1-cpu"], ("refuses a network other than", "proxylessnas")),
-        (["profile", "proxylessnas-mobile", "--target", "pixel1-cpu", "--per-op"], ("--per-op: expected a measured",)),
+        (["profile", "proxylessnas-mobile", "--target", "pixel1-cpu", "--per-op"], ("--per-op: expected a target",)),
         (["profile", "proxylessnas-mobile", "--target", "pixel1-cpu", "--threads", "2"], ("threads: expected 1",)),
         (["sample", "proxylessnas", "--constraint", "latency_ms@pixel1-cpu <= 84"], ("an objective",)),
         (["profile", "bignas-min", "--runs", "0"], ("--runs", "0")),

@@ -25,6 +25,7 @@ PARAMS = 40 + 144 + 51
 @dataclass
 class FakeCost:
     value: float
+    key: str
 
     def to_dict(self) -> dict[str, Any]:
         return {"metric": "latency_ms", "value": self.value}
@@ -42,9 +43,13 @@ class FakeTarget:
     def unsupported(self, graph: OpGraph) -> tuple[str, ...]:
         return self.refuses
 
-    def cost(self, graph: OpGraph) -> FakeCost:
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("latency_ms",)
+
+    def costs(self, graph: OpGraph) -> tuple[FakeCost, ...]:
         self.graphs.append(graph)
-        return FakeCost(self.value)
+        return (FakeCost(self.value, f"latency_ms@{self.name}"),)
 
 
 def costs(*targets: FakeTarget, precision: Any = "float32") -> NetworkCosts:
