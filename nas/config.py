@@ -15,7 +15,7 @@ from nas.pareto import Objective
 from searchspaces.errors import InputError, unknown_name
 
 _SECTIONS = ("space", "task", "evaluator", "controller", "budget", "engine")
-_KEYS = (*_SECTIONS, "objectives", "constraints", "precision", "seed")
+_KEYS = (*_SECTIONS, "objectives", "constraints", "precision", "seed", "compare")
 _PATH_KEYS = (("task", "path"), ("task", "images"), ("evaluator", "path"))
 # What may change when a run is continued: how long and where, not what.
 _CHANGEABLE = ("budget", "engine")
@@ -48,7 +48,10 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """A checked configuration; sections keep their own options as plain data."""
+    """A checked configuration; sections keep their own options as plain data.
+
+    `compare` says how controllers are compared on this search. It is no part of any one search, and of no `to_dict`.
+    """
 
     space: Mapping[str, Any]
     task: Mapping[str, Any] | None
@@ -60,6 +63,7 @@ class SearchConfig:
     engine: Mapping[str, Any] = field(default_factory=lambda: {"name": "serial"})
     precision: str = "float32"
     seed: int = 0
+    compare: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that `parse_config` reads back."""
@@ -134,6 +138,7 @@ def parse_config(data: Any, *, folder: Path | None = None) -> SearchConfig:
         engine=sections["engine"] or {"name": "serial"},
         precision=data.get("precision", "float32"),
         seed=data.get("seed", 0),
+        compare=_plain_mapping("compare", data.get("compare")),
     )
     _check_rest(config)
     return config
@@ -150,7 +155,7 @@ def override(config: SearchConfig, overrides: Sequence[str]) -> SearchConfig:
 def continued(known: SearchConfig, given: SearchConfig) -> SearchConfig:
     """`given`, if it is the same search as `known` up to budget and engine; an `InputError` lists what differs."""
     same = replace(known, **{name: getattr(given, name) for name in _CHANGEABLE})
-    different = list(_differences(same.to_dict(), given.to_dict()))
+    different = list(differences(same.to_dict(), given.to_dict()))
     if different:
         raise InputError(
             f"run folder: it holds another search ({'; '.join(different)}); give another --out folder, or the "
@@ -159,11 +164,12 @@ def continued(known: SearchConfig, given: SearchConfig) -> SearchConfig:
     return given
 
 
-def _differences(known: Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+def differences(known: Mapping[str, Any], given: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """The keys in which two configurations differ, with both values, as a person reads them."""
     for key in dict.fromkeys([*known, *given]):
         old, new = known.get(key), given.get(key)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
-            yield from _differences(old, new, f"{prefix}{key}.")
+            yield from differences(old, new, f"{prefix}{key}.")
         elif old != new:
             yield f"{prefix}{key}: {old!r} there, {new!r} here"
 
@@ -209,6 +215,12 @@ def _section(name: str, value: Any) -> dict[str, Any] | None:
     if name != "budget" and not isinstance(value.get("name"), str):
         raise InputError(f"{name}: expected a name, got {value.get('name')!r}; write {name}: {{name: …}}.")
     return dict(value)
+
+
+def _plain_mapping(name: str, value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise InputError(f"{name}: expected a mapping, got {_short(value)}; write its options as keys.")
+    return dict(value or {})
 
 
 def _short(value: Any) -> str:

@@ -17,6 +17,12 @@ def call_with_options(what: str, function: Callable[..., Any], options: Mapping[
     Raises:
         InputError: an unknown option (with the nearest known one), one that is missing, or a value of another type.
     """
+    check_options(what, function, options)
+    return function(*positional, **options)
+
+
+def check_options(what: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Raise what `call_with_options` would raise before it calls."""
     parameters = {
         name: parameter
         for name, parameter in inspect.signature(function).parameters.items()
@@ -34,7 +40,6 @@ def call_with_options(what: str, function: Callable[..., Any], options: Mapping[
     for name, parameter in parameters.items():
         if parameter.default is inspect.Parameter.empty and name not in options:
             raise InputError(f"{what}: expected the option {name}, got {sorted(options) or 'none'}; add {name}.")
-    return function(*positional, **options)
 
 
 def _fits(value: Any, expected: type) -> bool:

@@ -12,7 +12,7 @@ from nas.controllers.base import Controller
 from nas.costing import Assessment
 from nas.pareto import Objective, non_dominated
 from nas.proposing import Proposer
-from nas.store import Event, TrialStore, fold
+from nas.store import Event, EventLog, fold
 from nas.trial import FINISHED, Outcome, State, Trial
 from searchspaces.errors import InputError, NoResultError
 
@@ -34,7 +34,7 @@ class Search:
     def __init__(
         self,
         *,
-        store: TrialStore,
+        store: EventLog,
         controller: Controller,
         proposer: Proposer,
         objectives: Sequence[Objective],

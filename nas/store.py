@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from nas.trial import FINISHED, State, Trial
 from searchspaces.errors import InputError, MissingError
@@ -48,6 +48,33 @@ class Event:
     architecture: Architecture | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     at: float = 0.0
+
+
+class EventLog(Protocol):
+    """Where a search writes what happens, and reads what has happened."""
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Keep events, all or none."""
+        ...
+
+    def events(self) -> Iterator[Event]:
+        """Everything kept, in order."""
+        ...
+
+
+class MemoryLog:
+    """A log that ends with its process: for searches that are cheaper to repeat than to write down."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+
+    def append(self, events: Iterable[Event]) -> None:
+        """Keep events."""
+        self._events.extend(events)
+
+    def events(self) -> Iterator[Event]:
+        """Everything kept, in order."""
+        return iter(self._events)
 
 
 class TrialStore:

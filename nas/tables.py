@@ -1,4 +1,4 @@
-"""The tables of a finished or running search, as a report reads them."""
+"""The tables of a finished or running search, and of a comparison of controllers, as a report reads them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ TEXT_COLUMNS = ("id", "state", "reason")
 COST_COLUMNS = ("number", "metric", "value", "target", "low", "high", "fingerprint")
 INTERVAL_COLUMNS = ("number", "metric", "low", "high")
 ACCEPTANCE_COLUMNS = ("constraint", "checked", "accepted", "rate")
+COMPARED_COLUMNS = ("label", "controller", "charged", "peer", "is_best", "seeds")
+CURVE_COLUMNS = ("label", "measure", "trials", "median", "low", "high", "mean")
+SEED_COLUMNS = ("label", "seed", "best", "regret", "trials_to_target", "evaluations", "looked_at")
 OP_COLUMNS = ("index", "kind", "kernel", "latency_us", "delegated")
 
 
@@ -120,6 +123,41 @@ class RunTables:
     def metrics(self) -> tuple[str, ...]:
         """The metrics that have a column in `trials`."""
         return tuple(str(column) for column in self.trials.columns if column not in TRIAL_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ComparisonTables:
+    """Controllers compared on one problem at equal budgets.
+
+    Attributes:
+        described: the problem as names and values: space, objectives, constraints, trials, repeats, target, ….
+        reference: what regret is counted from: kind, best, id, feasible, front, corner.
+        objectives: what is judged, the main one first.
+        columns: a row per compared column: label, controller, charged, peer, is_best, seeds, then flat figures.
+        curves: long table label, measure (`best`, `regret`, `hypervolume`), trials, median, low, high, mean; a row
+            where something changes.
+        seeds: a row per column and seed: label, seed, best, regret, trials_to_target, evaluations, looked_at.
+        at: numbers of trials at which columns are compared, the last of which is the budget.
+        config: the resolved configuration.
+    """
+
+    described: Mapping[str, Any]
+    reference: Mapping[str, Any]
+    objectives: tuple[Objective, ...]
+    columns: pd.DataFrame
+    curves: pd.DataFrame
+    seeds: pd.DataFrame
+    at: tuple[int, ...]
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_objectives("comparison", self.objectives)
+        for name, table, needed in (
+            ("columns", self.columns, COMPARED_COLUMNS),
+            ("curves", self.curves, CURVE_COLUMNS),
+            ("seeds", self.seeds, SEED_COLUMNS),
+        ):
+            _need_columns(f"comparison: {name}", table, needed, may_be_empty=False)
 
 
 def _check_objectives(where: str, objectives: Sequence[Objective]) -> None:

@@ -123,9 +123,28 @@ def op_figure(table: pd.DataFrame) -> go.Figure:
 
 
 def _curves(comparison: Comparison, curves: Sequence[Curve], y_title: str) -> go.Figure:
-    figure = blank_figure("trained trials", y_title, height=360)
+    figure = curve_figure(curves, "trained trials", y_title)
+    if len(curves) > 1:
+        figure.add_vline(x=comparison.equal_trials, line={"color": GREY, "width": 1, "dash": "dot"})
+    return figure
+
+
+def curve_figure(
+    curves: Sequence[Curve],
+    x_title: str,
+    y_title: str,
+    *,
+    styles: Sequence[tuple[str, str]] | None = None,
+    height: int = 360,
+) -> go.Figure:
+    """Steps of a median, with a band where there are several runs; random search is grey and dashed.
+
+    styles: colour and dash of every curve; by default a colour each.
+    """
+    figure = blank_figure(x_title, y_title, height=height)
     for index, curve in enumerate(curves):
-        colour = GREY if curve.controller == BASELINE else series_colour(index)
+        own = (GREY, "dash") if curve.controller == BASELINE else (series_colour(index), "solid")
+        colour, dash = styles[index] if styles is not None else own
         name = text(curve.controller) + (f" ({curve.runs} runs, median)" if curve.runs > 1 else "")
         if curve.runs > 1:
             for bound, fill in ((curve.low, None), (curve.high, "tonexty")):
@@ -152,11 +171,9 @@ def _curves(comparison: Comparison, curves: Sequence[Curve], y_title: str) -> go
                     "shape": "hv",
                     "color": colour,
                     "width": 2.2,
-                    "dash": "dash" if curve.controller == BASELINE else "solid",
+                    "dash": dash,
                 },
                 hovertemplate="after %{x} trials: %{y}<extra>%{fullData.name}</extra>",
             )
         )
-    if len(curves) > 1:
-        figure.add_vline(x=comparison.equal_trials, line={"color": GREY, "width": 1, "dash": "dot"})
     return figure

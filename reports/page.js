@@ -17,9 +17,10 @@ for (const source of document.querySelectorAll("script[data-plot]")) {
   Plotly.newPlot(source.dataset.plot, figure.data, figure.layout, SETTINGS);
 }
 
+// A page without trials, such as that of a comparison, has no such table.
 const table = document.getElementById("trial-table");
 const pager = document.querySelector(".pager");
-let rows = Array.from(table.tBodies[0].rows);
+let rows = table ? Array.from(table.tBodies[0].rows) : [];
 let page = 0;
 
 function showPage() {
@@ -55,14 +56,16 @@ function sortBy(column) {
   showPage();
 }
 
-table.tHead.rows[0].querySelectorAll("button").forEach((button) => {
-  button.addEventListener("click", () => sortBy(button.closest("th").cellIndex));
-});
-pager.querySelectorAll("button").forEach((button) => {
-  button.addEventListener("click", () => {
-    page += Number(button.dataset.step);
-    showPage();
+if (table) {
+  table.tHead.rows[0].querySelectorAll("button").forEach((button) => {
+    button.addEventListener("click", () => sortBy(button.closest("th").cellIndex));
   });
-});
-showPage();
+  pager.querySelectorAll("button").forEach((button) => {
+    button.addEventListener("click", () => {
+      page += Number(button.dataset.step);
+      showPage();
+    });
+  });
+  showPage();
+}
 document.documentElement.dataset.ready = "true";

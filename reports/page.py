@@ -54,7 +54,7 @@ def write_report(runs: Sequence[RunTables], out: Path) -> ReportFiles:
         pareto_csv=out / "pareto.csv",
         trials_csv=out / "trials.csv",
     )
-    page = render_page(page_sections(runs, fronts, comparisons, trials))
+    page = render_page("page.html.j2", page_sections(runs, fronts, comparisons, trials))
     try:
         out.mkdir(parents=True, exist_ok=True)
         save_front_csv(fronts, files.pareto_csv)
@@ -68,8 +68,8 @@ def write_report(runs: Sequence[RunTables], out: Path) -> ReportFiles:
     return files
 
 
-def render_page(sections: Mapping[str, Any]) -> str:
-    """The page as HTML, with styles, scripts and data inside it.
+def render_page(template: str, sections: Mapping[str, Any]) -> str:
+    """The page of a template as HTML, with styles, scripts and data inside it.
 
     Its content security policy names the two scripts by hash and forbids every load from elsewhere, so that
     neither a figure nor a text from a trial can run code or reach the network.
@@ -85,7 +85,7 @@ def render_page(sections: Mapping[str, Any]) -> str:
     environment.filters["yaml"] = as_yaml
     folder = resources.files("reports")
     plotly_js, page_js = get_plotlyjs(), (folder / "page.js").read_text("utf-8")
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template(template).render(
         # These come from packages, never from a run.
         style=Markup((folder / "page.css").read_text("utf-8")),
         plotly_js=Markup(plotly_js),

@@ -52,10 +52,10 @@ def page_sections(
         "warnings": _front_warnings(fronts),
         "comparisons": [_comparison_section(index, item) for index, item in enumerate(comparisons)],
         "parallels": _parallel_sections(fronts, runs),
-        "refusals": _block("refusals", figures.refusal_figure(refused), "reasons") if len(refused) else None,
+        "refusals": figure_block("refusals", figures.refusal_figure(refused), "reasons") if len(refused) else None,
         "acceptances": [(item, format_percent(item.rate)) for item in acceptances(runs)],
         "promises": promised,
-        "promise_figure": _block("promises", figures.promise_figure(promised), "measured against promised")
+        "promise_figure": figure_block("promises", figures.promise_figure(promised), "measured against promised")
         if any(math.isfinite(row.ratio) for row in promised)
         else None,
         "ops": _op_section(runs),
@@ -76,14 +76,14 @@ def _front_section(
     shown = replace(front, points=front.points.assign(choices=choice_texts(front, runs, limit=2 * MOST_ERROR_BARS)))
     first, *others = front.objectives
     blocks = [
-        _block(f"front-{index}-{place}", front_figure(shown, other, first), f"{first} against {other}")
+        figure_block(f"front-{index}-{place}", front_figure(shown, other, first), f"{first} against {other}")
         for place, other in enumerate(others)
         if len(front.points)
     ]
     if not others:
         # One objective has no front: its progress stands in that place.
         blocks = [
-            _block(f"progress-{index}-{place}", figures.progress_figure(item), f"{first} so far")
+            figure_block(f"progress-{index}-{place}", figures.progress_figure(item), f"{first} so far")
             for place, item in enumerate(comparisons)
             if set(item.runs) & set(front.runs)
         ]
@@ -138,9 +138,9 @@ def _comparison_section(index: int, comparison: Comparison) -> dict[str, Any]:
     # A single curve of a single objective is already shown in the place of the front.
     is_shown = len(comparison.objectives) == 1 and len(comparison.best) == 1
     best = figures.progress_figure(comparison)
-    blocks = [] if is_shown else [_block(f"best-{index}", best, "best value so far")]
+    blocks = [] if is_shown else [figure_block(f"best-{index}", best, "best value so far")]
     if comparison.volume:
-        blocks.append(_block(f"volume-{index}", figures.volume_figure(comparison), "hypervolume so far"))
+        blocks.append(figure_block(f"volume-{index}", figures.volume_figure(comparison), "hypervolume so far"))
     volumes = {curve.controller: curve for curve in comparison.volume}
     at = comparison.equal_trials
     rows = [
@@ -172,7 +172,7 @@ def _parallel_sections(fronts: Sequence[Front], runs: Sequence[RunTables]) -> li
         if parallel is None:
             continue
         width = 90 + PIXELS_PER_AXIS * len(parallel.axes)
-        block = _block(f"parallel-{index}", parallel_figure(parallel), "parallel coordinates", width)
+        block = figure_block(f"parallel-{index}", parallel_figure(parallel), "parallel coordinates", width)
         choices, varying = parallel.choices
         sections.append(
             {
@@ -196,7 +196,7 @@ def _op_section(runs: Sequence[RunTables]) -> dict[str, Any] | None:
     fallbacks = table[table["fallback"]].groupby("winner")["latency_us"].sum()
     totals = table.groupby("winner", sort=False)["latency_us"].sum()
     return {
-        "block": _block("ops", figures.op_figure(table), "time per kind of op"),
+        "block": figure_block("ops", figures.op_figure(table), "time per kind of op"),
         "totals": [(winner, f"{total / 1000:.3g} ms") for winner, total in totals.items()],
         "fallbacks": [(winner, format_percent(time / totals[winner])) for winner, time in fallbacks.items()],
     }
@@ -231,7 +231,8 @@ def _trial_section(trials: pd.DataFrame, runs: Sequence[RunTables]) -> dict[str,
     return {"heads": heads, "rows": rows, "total": len(trials)}
 
 
-def _block(name: str, figure: go.Figure, label: str, least_width: int = 0) -> FigureBlock:
+def figure_block(name: str, figure: go.Figure, label: str, least_width: int = 0) -> FigureBlock:
+    """A figure under a name that is unique on its page."""
     return FigureBlock(
         id=f"plot-{name}",
         json=figure.to_json(),

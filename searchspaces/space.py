@@ -7,7 +7,7 @@ reach the network its index is blank, so that one network has one id.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -143,6 +143,16 @@ class SearchSpace(ABC):
             elif column in self._pins:
                 row[0, column] = self._pins[column]
         return self._checked(tuple(self._canonical(row)[0].tolist()), "values")
+
+    def decide(self, pick: Callable[[Choice], Value]) -> Architecture:
+        """An architecture made choice by choice: `pick` gives the value of each free one that is open."""
+        indices: list[int] = []
+        for column, choice in enumerate(self.choices):
+            if not self._is_active(column, indices):
+                indices.append(BLANK)
+            else:
+                indices.append(self._pins[column] if column in self._pins else choice.index(pick(choice)))
+        return self.from_indices(self._canonical(np.array([indices], dtype=np.int64)))[0]
 
     def values(self, architecture: Architecture) -> dict[str, Value | None]:
         """The chosen value of every choice, None where it does not reach the network."""

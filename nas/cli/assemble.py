@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nas.problem import Problem
     from nas.run_folder import RunFolder
     from nas.search import Search
+    from nas.store import EventLog
     from nas.task import Task
     from searchspaces.space import SearchSpace
 
@@ -134,13 +135,18 @@ def make_controller(config: SearchConfig, problem: Problem) -> Controller:
 
 def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search:
     """The search in a run folder, brought to where its log ends."""
+    return search_over(config, folder.store, parts)
+
+
+def search_over(config: SearchConfig, store: EventLog, parts: Parts) -> Search:
+    """The search that a log holds, brought to where the log ends."""
     from nas.proposing import Proposer
     from nas.search import Search
 
     problem = make_problem(config, parts)
     controller = make_controller(config, problem)
     return Search(
-        store=folder.store,
+        store=store,
         controller=controller,
         proposer=Proposer(problem, controller, seed=config.seed),
         objectives=config.objectives,

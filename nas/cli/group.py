@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from nas import __version__
+from nas.cli.compare import compare
 from nas.cli.networks import describe, sample, spaces
 from nas.cli.plan import plan
 from nas.cli.profile import profile, targets
@@ -31,7 +32,7 @@ def group() -> None:
 
 
 for _command in (
-    *(spaces, sample, describe, targets, profile, plan, search, resume, status, report, train, export),
+    *(spaces, sample, describe, targets, profile, plan, search, resume, status, report, compare, train, export),
     *(stream, reproduce),
 ):
     group.add_command(_command)

@@ -43,6 +43,11 @@ class TableEvaluator:
             for request in requests
         ]
 
+    @property
+    def rows(self) -> Mapping[Architecture, Mapping[str, float]]:
+        """All metrics of all architectures."""
+        return self._rows
+
     def row(self, architecture: Architecture) -> Mapping[str, float] | None:
         """All metrics of an architecture, None where the table has no such row."""
         return self._rows.get(architecture)

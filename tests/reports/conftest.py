@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from nas.pareto import Objective
-from nas.tables import RunTables, Winner
+from nas.tables import ComparisonTables, RunTables, Winner
 
 LATENCY = "latency_ms@host-cpu"
 STARTED = 1_790_000_000.0
@@ -203,6 +203,61 @@ def _blocks() -> tuple[dict[str, Any], ...]:
         {"kind": kind, "label": label, "shape": shape, "params": params, "macs": params * int(np.prod(shape[:-1]))}
         for kind, label, shape, params in rows
     )
+
+
+def synthetic_comparison(
+    *, objectives: tuple[str, ...] = ("maximize accuracy",), seeds: int = 20, trials: int = 64, peer: str = "optuna-tpe"
+) -> ComparisonTables:
+    """Random search, a controller that is better, and a peer that has nothing feasible for a while."""
+    rng = np.random.default_rng(0)
+    spaced = tuple(map(Objective.parse, objectives))
+    measures = ["regret", "best", *(["hypervolume"] if len(spaced) > 1 else [])]
+    columns, curves, ends = [], [], []
+    labels = (("random", "random", 0.5), ("evolution", "evolution", 1.0), (peer, peer, 0.8))
+    named = [*labels, (f"{peer} (feasible only)", peer, 0.9)]
+    at = (8, 16, 32, 64)
+    for label, controller, skill in named:
+        runs = 0.2 * np.exp(-skill * np.arange(trials) / 12) * rng.uniform(0.5, 1.5, (seeds, 1))
+        if label == peer:
+            runs[:, :5] = np.inf
+        values = {"regret": runs, "best": 0.95 - runs, "hypervolume": np.clip(1 - 2 * runs, 0, 1)}
+        row = {"label": label, "controller": controller, "options": "", "peer": controller == peer, "seeds": seeds}
+        row |= {"charged": "every trial" if label == peer else "feasible trials", "is_best": label == "evolution"}
+        row |= {"p_against_random": np.nan if label == "random" else 1e-5, "superiority_over_random": 0.9}
+        row |= {"p_against_best": np.nan if label == "evolution" else 0.2, "found_optimum": 0.1, "looked_at": 400.0}
+        row |= {"trials_to_target.median": np.inf, "trials_to_target.reached": 0.4}
+        for measure in measures:
+            low, median, high = np.quantile(values[measure], [0.25, 0.5, 0.75], axis=0, method="nearest")
+            table = {"trials": np.arange(1, trials + 1), "median": median, "low": low, "high": high, "mean": median}
+            curves.append(pd.DataFrame({"label": label, "measure": measure, **table}))
+            for point in (*at, None):
+                place, stem = (
+                    (trials if point is None else point) - 1,
+                    measure if point is None else f"{measure}_at.{point}",
+                )
+                row |= {f"{stem}.median": median[place], f"{stem}.low": low[place], f"{stem}.high": high[place]}
+            row |= {f"{measure}.mean": median[-1], f"{measure}.mean_low": low[-1], f"{measure}.mean_high": high[-1]}
+        columns.append(row)
+        last = {measure: values[measure][:, -1] for measure in measures}
+        counts = {"trials_to_target": np.inf, "evaluations": trials, "looked_at": 400}
+        ends.append(pd.DataFrame({"label": label, "seed": np.arange(seeds), **last, **counts}))
+    described = {"space": "bignas", "objectives": list(objectives), "constraints": ["params <= 3e5"], "trials": trials}
+    described |= {"repeats": seeds, "first_seed": 1, "target": 0.0, "judged_by": ["accuracy"]}
+    return ComparisonTables(
+        described=described,
+        reference={"kind": "table", "best": 0.95, "id": "bignas:0", "feasible": 4000, "front": 7, "corner": [0.4]},
+        objectives=spaced,
+        columns=pd.DataFrame(columns),
+        curves=pd.concat(curves, ignore_index=True),
+        seeds=pd.concat(ends, ignore_index=True),
+        at=at,
+        config=_config("evolution", objectives, trials),
+    )
+
+
+@pytest.fixture
+def make_comparison() -> Callable[..., ComparisonTables]:
+    return synthetic_comparison
 
 
 @pytest.fixture

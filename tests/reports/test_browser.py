@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.tables import RunTables
+from nas.tables import ComparisonTables, RunTables
+from reports.comparison_page import write_comparison
 from reports.page import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -132,6 +133,39 @@ def test_the_page_draws_everything_and_asks_for_nothing(make_run: Callable[..., 
         assert 'class="main-svg"' in seen.dom[start : start + 3000], name
     assert "scatterlayer" in seen.dom
     assert seen.dom.count('<svg class="network"') == 3
+
+
+FRAME = """<!doctype html><body><iframe id="f" src="index.html" style="width:400px;height:900px"></iframe>
+<pre id="found"></pre><script>
+document.getElementById("f").onload = (event) => {
+  const root = event.target.contentDocument.documentElement;
+  document.getElementById("found").textContent = JSON.stringify({
+    ready: root.dataset.ready, width: root.clientWidth, content: root.scrollWidth,
+  });
+};
+</script></body>"""
+
+
+def test_a_comparison_draws_everything_and_fits_a_telephone(
+    make_comparison: Callable[..., ComparisonTables], tmp_path: Path
+) -> None:
+    page, *_ = write_comparison(make_comparison(peer="</script><script>undefinedFunction()"), tmp_path / "report")
+    seen = visit(page, tmp_path / "profile")
+    assert (seen.console, seen.requests) == ([], [])
+    assert 'data-ready="true"' in seen.dom
+    plots = re.findall(r'<script type="application/json" data-plot="([^"]+)"', seen.dom)
+    assert plots == ["plot-regret", "plot-best", "plot-seeds"]
+    for name in plots:
+        start = seen.dom.index(f'id="{name}"')
+        assert 'class="main-svg"' in seen.dom[start : start + 3000], name
+    harness = page.with_name("frame.html")
+    harness.write_text(FRAME, "utf-8")
+    framed = visit(harness, tmp_path / "profile-frame")
+    match = re.search(r'<pre id="found">(.*?)</pre>', framed.dom, re.DOTALL)
+    assert match, framed.console
+    found = json.loads(match.group(1))
+    assert found["ready"] == "true"
+    assert found["content"] <= found["width"] <= 400
 
 
 def test_the_page_fits_a_telephone_and_its_table_sorts(make_run: Callable[..., RunTables], tmp_path: Path) -> None:

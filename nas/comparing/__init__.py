@@ -1,0 +1,1 @@
+"""Controllers compared at equal budgets over many seeds: run, judged, tested."""
