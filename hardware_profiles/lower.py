@@ -119,8 +119,14 @@ class Lowering:
         self.out.op(kind, inputs, [output], node.block, activation=activation, **attributes)
         self.mark(index, last)
 
-    def _stray_norm(self, index: int, node: Node, layer: layers.BatchNorm) -> None:
-        raise InputError(f"layer {node.name}: expected a convolution before batch norm; put one there.")
+    def _norm(self, index: int, node: Node, layer: layers.BatchNorm) -> None:
+        """Batch norm that no convolution takes up: a factor and an offset for each channel."""
+        factor, offset = (self.out.tensor((node.shape[-1],), self.activations, constant=True) for _ in range(2))
+        scaled = self.activation_tensor(node.shape)
+        self.out.op("MUL", [self.fed(node), factor], [scaled], node.block, activation="NONE")
+        last, fused = self.absorb(index)
+        self.out.op("ADD", [scaled, offset], [self.output(last)], node.block, activation=fused)
+        self.mark(index, last)
 
     def _add(self, index: int, node: Node, layer: layers.Add) -> None:
         left, right = node.inputs
@@ -225,11 +231,13 @@ class Lowering:
         self.mark(index, last)
 
     def fold(self, index: int) -> tuple[int, bool]:
-        """The batch norm that alone follows node `index`, folded: the node it ends at, and whether there is one."""
-        following = self.only_consumer(index)
-        if following is not None and isinstance(self.graph.nodes[following].layer, layers.BatchNorm):
-            return following, True
-        return index, False
+        """The batch norms that alone follow node `index`, folded: the node they end at, and whether there is one."""
+        last = index
+        while (following := self.only_consumer(last)) is not None:
+            if not isinstance(self.graph.nodes[following].layer, layers.BatchNorm):
+                break
+            last = following
+        return last, last != index
 
     def absorb(self, index: int) -> tuple[int, str]:
         """The ReLU that alone follows node `index`, fused: the node it ends at and the fused function's name."""
@@ -305,7 +313,7 @@ _RULES: dict[type, Callable[[Lowering, int, Node, Any], None]] = {
     layers.Conv2D: Lowering._conv,
     layers.DepthwiseConv2D: Lowering._depthwise,
     layers.Dense: Lowering._dense,
-    layers.BatchNorm: Lowering._stray_norm,
+    layers.BatchNorm: Lowering._norm,
     layers.Activation: Lowering._activation,
     layers.Add: Lowering._add,
     layers.Multiply: Lowering._multiply,

@@ -11,6 +11,7 @@ from searchspaces.mobiledet import MobileDetFused, MobileDetIBN, MobileDetTDB
 from searchspaces.mobilenet_v3 import MobileNetV3
 from searchspaces.movinet import MoViNet
 from searchspaces.multi_hardware import MultiHardware
+from searchspaces.nasbench201 import NASBench201, NASBench201Cells
 from searchspaces.proxylessnas import ProxylessNAS
 from searchspaces.proxylessnas_enlarged import ProxylessNASEnlarged
 from searchspaces.space import Architecture, SearchSpace, Value
@@ -27,6 +28,8 @@ SPACES: dict[str, type[SearchSpace]] = {
         MobileNetV3,
         MoViNet,
         MultiHardware,
+        NASBench201,
+        NASBench201Cells,
         ProxylessNAS,
         ProxylessNASEnlarged,
         TabNAS,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,10 @@ class SearchSpace(ABC):
     name: ClassVar[str]
     choices: ClassVar[tuple[Choice, ...]]
     references: ClassVar[Mapping[str, Reference]]
+    # How the literature writes an architecture, where it does; `parse` takes that, too.
+    native_example: ClassVar[str | None] = None
+    # Whether index rows that build one network are "folded" into one id (see `labellings`), or kept "apart".
+    twins: ClassVar[Literal["none", "folded", "apart"]] = "none"
 
     def __init__(self, input_shape: Shape | None = None, classes: int | None = None, **pins: Value) -> None:
         if classes is not None and classes < 1:
@@ -163,10 +167,14 @@ class SearchSpace(ABC):
         }
 
     def parse(self, text: str) -> Architecture:
-        """The canonical architecture of an id such as ``bignas:2-0-x-1``."""
+        """The canonical architecture of an id such as ``bignas:2-0-x-1``, or of the space's native string."""
         space, _, body = text.partition(":")
         if space != self.name or not body:
-            raise InputError(f"architecture id: expected {self.name}:…, got {text!r}; see `nas sample {self.name}`.")
+            native = self._native_values(text)
+            if native is not None:
+                return self.architecture(**native)
+            known = f"{self.name}:…" if self.native_example is None else f"{self.name}:… or {self.native_example}"
+            raise InputError(f"architecture id: expected {known}, got {text!r}; see `nas sample {self.name}`.")
         parts = body.split("-")
         if len(parts) != len(self.choices):
             raise InputError(
@@ -181,6 +189,10 @@ class SearchSpace(ABC):
         if name not in self.references:
             raise unknown_name(f"reference network of {self.name}", name, self.references)
         return self.architecture(**self.references[name].values)
+
+    def labellings(self, architecture: Architecture) -> list[Architecture]:
+        """All index rows that stand for an architecture; more than itself only where the space folds equal networks."""
+        return [architecture]
 
     # -- counting and drawing ------------------------------------------------------------------------------
 
@@ -323,6 +335,10 @@ class SearchSpace(ABC):
             table[list(self._when[column])] = False
             tables.append(table)
         return tuple(tables)
+
+    def _native_values(self, text: str) -> dict[str, Value] | None:
+        """The values that a native string names, None where it is not written as one; spaces override it."""
+        return None
 
     def _is_blanked(self, column: int) -> bool:
         """Whether this instance takes a choice out of play; spaces override it (a given input fixes a resolution)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import product
 from math import sqrt
 
 import numpy as np
@@ -60,6 +61,7 @@ class _Checks:
         self.rows = np.array([each.indices for each in sample], dtype=np.int64)
         # An instance may take a choice out of play, as a given input does with a resolution.
         self.absent = frozenset(np.flatnonzero((self.rows == BLANK).all(axis=0)).tolist())
+        self.folded = space.twins == "folded"
         self.pinned = {self.position[name] for name in space.pins}
         self.few = _unique(sample)[:100]
 
@@ -81,7 +83,7 @@ class _Checks:
         _require(again[0] == again[1], "sampling: one seed gave two different samples")
         for column, choice in enumerate(self.space.choices):
             active = self.rows[:, column][self.rows[:, column] != BLANK]
-            if column in self.pinned or self.sizes[column] == 1 or not len(active):
+            if column in self.pinned or self.sizes[column] == 1 or not len(active) or self.folded:
                 continue
             _require(
                 len(active) >= _LEAST_EXPECTED * self.sizes[column],
@@ -94,6 +96,21 @@ class _Checks:
                 f"sampling: choice {choice.name} is not uniform over {list(choice.values)}: drawn {counts.tolist()} "
                 f"times, {sigmas:.1f} sigmas off",
             )
+        if self.folded:
+            self.sampling_of_folded()
+
+    def sampling_of_folded(self) -> None:
+        """Where equal networks share an id, each is drawn as often as it has labellings."""
+        every = list(self.space.enumerate())
+        weights = np.array([len(self.space.labellings(each)) for each in every], dtype=np.int64)
+        place = {architecture: number for number, architecture in enumerate(every)}
+        counts = np.bincount([place[each] for each in self.sample], minlength=len(every))
+        common = weights * len(self.sample) >= _LEAST_EXPECTED * weights.sum()
+        # The rare ones are counted as one.
+        pooled = np.append(counts[common], counts[~common].sum())
+        expected = np.append(weights[common], weights[~common].sum()) * len(self.sample) / weights.sum()
+        sigmas = _sigmas(pooled[expected > 0], expected[expected > 0])
+        _require(sigmas < SIGMAS, f"sampling: networks are not drawn by their labellings, {sigmas:.1f} sigmas off")
 
     def ids(self) -> None:
         """An id reads back as its architecture, also with noise in the choices that do not reach the network."""
@@ -111,6 +128,9 @@ class _Checks:
                 found == architecture,
                 f"id {text} differs from {architecture.id} only where no choice is active, yet reads as {found.id}",
             )
+            for twin in self.space.labellings(architecture):
+                found = self.space.parse(twin.id)
+                _require(found == architecture, f"id {twin.id} labels {architecture.id}, yet reads as {found.id}")
             values = {name: value for name, value in self.space.values(architecture).items() if value is not None}
             _require(
                 self.space.architecture(**values) == architecture,
@@ -148,7 +168,7 @@ class _Checks:
         """Every free choice is picked as often as the others, and what opens is drawn evenly."""
         movable = self.movable(start)
         children = [self.space.mutate(start, self.rng) for _ in range(100 * len(movable))]
-        if len(movable) > 1:
+        if len(movable) > 1 and not self.folded:
             roots = [self.moved(start, child)[0] for child in children]
             counts = np.array([roots.count(column) for column in movable])
             sigmas = _uniformity_sigmas(counts)
@@ -176,16 +196,24 @@ class _Checks:
         for first, second in zip(self.few, reversed(self.few), strict=True):
             child = self.space.crossover(first, second, self.rng)
             self.require_member(child, f"crossover of {first.id} and {second.id}")
+            if self.folded:
+                mixed = any(
+                    all(index in pair for index, *pair in zip(each.indices, first.indices, second.indices, strict=True))
+                    for each in self.space.labellings(child)
+                )
+                _require(mixed, f"crossover: no labelling of {child.id} is a mix of {first.id} and {second.id}")
+                continue
             for column, index in enumerate(child.indices):
                 _require(
                     index == BLANK or index in (first.indices[column], second.indices[column]),
                     f"crossover: choice {self.space.choices[column].name} of {child.id} comes from neither parent "
                     f"({first.id}, {second.id})",
                 )
+        for first in self.few:
             alone = self.space.crossover(first, first, self.rng)
             _require(alone == first, f"crossover: {first.id} with itself became {alone.id}")
-
-        self.spread_of_crossover(self.few[0], self.few[-1])
+        if not self.folded:
+            self.spread_of_crossover(self.few[0], self.few[-1])
 
     def spread_of_crossover(self, first: Architecture, second: Architecture) -> None:
         """Where the parents differ, either one's value comes as often as the other's."""
@@ -204,7 +232,7 @@ class _Checks:
         """All single moves, each once; and back again where a move opens or closes no other choice."""
         for architecture in self.few[:5]:
             found = self.space.neighbours(architecture)
-            expected = sum(self.sizes[column] - 1 for column in self.movable(architecture))
+            expected = self.count_neighbours(architecture)
             _require(
                 len(found) == len(set(found)) == expected,
                 f"neighbours of {architecture.id}: expected {expected} distinct ones, got {len(found)}, of which "
@@ -279,12 +307,31 @@ class _Checks:
             if index != BLANK and column not in self.pinned and self.sizes[column] > 1
         ]
 
+    def count_neighbours(self, architecture: Architecture) -> int:
+        """How many architectures are one move away; of folded ones those one move from any labelling."""
+        if not self.folded:
+            return sum(self.sizes[column] - 1 for column in self.movable(architecture))
+        near = {
+            self.space.parse(
+                Architecture(self.space.name, (*each.indices[:column], index, *each.indices[column + 1 :])).id
+            )
+            for each in self.space.labellings(architecture)
+            for column in self.movable(architecture)
+            for index in range(self.sizes[column])
+        }
+        return len(near - {architecture})
+
     def moved(self, before: Architecture, after: Architecture) -> list[int]:
         """Columns active in both whose value differs."""
         pairs = enumerate(zip(before.indices, after.indices, strict=True))
         return [column for column, (old, new) in pairs if old != new and BLANK not in (old, new)]
 
     def require_one_move(self, before: Architecture, after: Architecture, what: str) -> None:
+        if self.folded:
+            twins = product(self.space.labellings(before), self.space.labellings(after))
+            near = any(len(self.moved(left, right)) == 1 for left, right in twins)
+            _require(near, f"{what}: no labelling of {after.id} is one choice away from one of {before.id}")
+            return
         moved = self.moved(before, after)
         names = [self.space.choices[column].name for column in moved]
         _require(len(moved) == 1, f"{what}: {before.id} to {after.id} changes {names}, expected one choice")
@@ -317,7 +364,8 @@ def _check_networks(space: SearchSpace, architectures: Sequence[Architecture]) -
         )
         # The name is the id, so it takes no part.
         other = seen.setdefault(json.dumps({**data, "name": ""}), architecture)
-        _require(other == architecture, f"ids {other.id} and {architecture.id} stand for the same network")
+        alike = other == architecture or space.twins == "apart"
+        _require(alike, f"ids {other.id} and {architecture.id} stand for the same network")
 
 
 def _check_references(space: SearchSpace) -> None:
@@ -346,9 +394,14 @@ def _network(space: SearchSpace, architecture: Architecture) -> NetworkSpec:
 
 
 def _uniformity_sigmas(counts: NDArray[np.int64]) -> float:
-    """How far counts lie from even ones: chi-square as a normal deviate (Wilson and Hilferty 1931)."""
-    expected, freedom = counts.sum() / len(counts), len(counts) - 1
-    chi_square = float(((counts - expected) ** 2).sum() / expected)
+    """How far counts lie from even ones."""
+    return _sigmas(counts, np.full(len(counts), counts.sum() / len(counts)))
+
+
+def _sigmas(counts: NDArray[np.int64], expected: NDArray[np.float64]) -> float:
+    """How far counts lie from those expected: chi-square as a normal deviate (Wilson and Hilferty 1931)."""
+    freedom = len(counts) - 1
+    chi_square = float(((counts - expected) ** 2 / expected).sum())
     spread = 2 / (9 * freedom)
     return float(((chi_square / freedom) ** (1 / 3) - (1 - spread)) / sqrt(spread))
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from nas.constraints import Constraint
 from nas.costing import STATIC_METRICS, Assessment, CostSource, check
 from nas.evaluators.base import Request
+from nas.evaluators.table_file import Table, read_joined
 from nas.trial import Outcome
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture, SearchSpace
@@ -23,16 +22,39 @@ class TableEvaluator:
     Args:
         space: parses the ids of the table.
         path: a .csv, .tsv or .parquet file (.gz too).
-        id: the column with architecture ids.
+        id: the column with architecture ids, the space's own or those of the literature.
         metrics: which column holds which metric; by default every column of numbers under its own name.
+        by_choice: each choice has a column of its name in place of one column of ids.
+        repeated: several rows of one architecture are `refuse`d, or their `mean` is taken.
+        join: further tables whose columns are joined by architecture, each with options as above and `missing`
+            (`refuse` or `drop` the architectures it lacks).
     """
 
     cheap = True
 
     def __init__(
-        self, space: SearchSpace, *, path: str, id: str = "id", metrics: Mapping[str, str] | None = None
+        self,
+        space: SearchSpace,
+        *,
+        path: str,
+        id: str = "id",
+        metrics: Mapping[str, str] | None = None,
+        by_choice: bool = False,
+        repeated: str = "refuse",
+        join: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        self.metrics, self._rows = _read(space, Path(path), id, metrics)
+        options = {"id": id, "metrics": metrics, "by_choice": by_choice, "repeated": repeated}
+        self._hold(read_joined(space, path, joined=join, **options))
+
+    @classmethod
+    def of(cls, table: Table) -> TableEvaluator:
+        """The evaluator of a table that is at hand."""
+        evaluator = cls.__new__(cls)
+        evaluator._hold(table)
+        return evaluator
+
+    def _hold(self, table: Table) -> None:
+        self.table, self.metrics, self._rows = table, table.metrics, table.rows
 
     def evaluate(self, requests: Sequence[Request]) -> list[Outcome]:
         """One look-up a request."""
@@ -101,63 +123,3 @@ class TableCosts:
             violated=found.violated,
             reason=found.reason,
         )
-
-
-def _read(
-    space: SearchSpace, path: Path, id_column: str, metrics: Mapping[str, str] | None
-) -> tuple[tuple[str, ...], dict[Architecture, dict[str, float]]]:
-    frame = _frame(path)
-    if id_column not in frame.columns:
-        raise unknown_name(f"{path}: id column", id_column, map(str, frame.columns))
-    if metrics is None:
-        numbers = frame.select_dtypes("number").columns
-        metrics = {str(column): str(column) for column in numbers if column != id_column}
-    if not isinstance(metrics, Mapping) or not metrics:
-        raise InputError(
-            f"{path}: expected metrics as metric: column pairs, got {metrics!r}; name one column at least."
-        )
-    columns = {}
-    for metric, column in metrics.items():
-        if column not in frame.columns:
-            raise unknown_name(f"{path}: column for metric {metric}", column, map(str, frame.columns))
-        values = frame[column].to_numpy()
-        if values.dtype.kind not in "iuf":
-            raise InputError(f"{path}: expected numbers in column {column!r}, got {values.dtype}; name another column.")
-        columns[metric] = values.astype(np.float64)
-        if not np.isfinite(columns[metric]).all():
-            row = int(np.flatnonzero(~np.isfinite(columns[metric]))[0])
-            raise InputError(
-                f"{path}: expected finite numbers in column {column!r}, got {columns[metric][row]} in data row "
-                f"{row + 1}; fill it or drop the row."
-            )
-    rows: dict[Architecture, dict[str, float]] = {}
-    for number, text in enumerate(map(str, frame[id_column])):
-        try:
-            architecture = space.parse(text)
-        except InputError as error:
-            raise InputError(f"{path}, data row {number + 1}: {error}") from error
-        if architecture in rows:
-            raise InputError(
-                f"{path}, data row {number + 1}: architecture {architecture} stands there twice; keep one row of it."
-            )
-        rows[architecture] = {metric: float(values[number]) for metric, values in columns.items()}
-    if not rows:
-        raise InputError(f"{path}: expected rows, got an empty table; give one row an architecture.")
-    return tuple(columns), rows
-
-
-def _frame(path: Path):  # type: ignore[no-untyped-def]
-    import pandas as pd
-
-    names = [suffix for suffix in path.suffixes if suffix not in (".gz",)]
-    kind = names[-1] if names else ""
-    if kind not in (".csv", ".tsv", ".parquet"):
-        raise InputError(f"table {path}: expected a .csv, .tsv or .parquet file; convert it.")
-    try:
-        if kind == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, sep="\t" if kind == ".tsv" else ",")
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        raise InputError(
-            f"table {path}: expected a readable {kind} file ({error}); check the path and format."
-        ) from error

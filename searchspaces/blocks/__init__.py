@@ -5,6 +5,7 @@ class in a file of this package, an entry below and in `KINDS` of `codec.py`, an
 """
 
 from searchspaces.blocks.base import Block
+from searchspaces.blocks.cells import CellBlock, NormBlock, ReductionBlock
 from searchspaces.blocks.codec import block_from_dict, block_to_dict
 from searchspaces.blocks.convolutions import ConvBlock, MBConv
 from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
@@ -14,6 +15,7 @@ from searchspaces.blocks.video import ClipPoolBlock, VideoMBConv
 
 __all__ = [
     "Block",
+    "CellBlock",
     "ClipPoolBlock",
     "ConvBlock",
     "DenseBlock",
@@ -21,7 +23,9 @@ __all__ = [
     "ExtraMap",
     "FusedMBConv",
     "MBConv",
+    "NormBlock",
     "PoolBlock",
+    "ReductionBlock",
     "RescaleBlock",
     "SSDLiteHead",
     "SoftmaxBlock",

@@ -78,6 +78,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "anchors": (lambda value: _is_each(value, _is_count), "a list of whole numbers above 0"),
     "batch_norm": _YES_OR_NO,
     "causal": _YES_OR_NO,
+    "cell_ops": _NAMES,
     "bn_epsilon": (lambda value: _is_number(value) and 0 < value < 1, "a number above 0 and below 1"),
     "classes": _COUNT,
     "drop_connect": _RATE,

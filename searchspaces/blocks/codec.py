@@ -7,6 +7,7 @@ from dataclasses import MISSING, asdict, fields
 from typing import Any
 
 from searchspaces.blocks.base import Block
+from searchspaces.blocks.cells import CellBlock, NormBlock, ReductionBlock
 from searchspaces.blocks.convolutions import ConvBlock, MBConv
 from searchspaces.blocks.dense_bottlenecks import FusedMBConv, TuckerConv
 from searchspaces.blocks.detection import Endpoints, ExtraMap, SSDLiteHead
@@ -23,6 +24,9 @@ KINDS: dict[str, type[Any]] = {
         FusedMBConv,
         TuckerConv,
         VideoMBConv,
+        CellBlock,
+        ReductionBlock,
+        NormBlock,
         PoolBlock,
         ClipPoolBlock,
         DenseBlock,

@@ -195,7 +195,6 @@ class Strange(layers._SameShape):
     ("call", "message"),
     [
         (lambda: lower(network(PoolBlock()), batch=0), "batch: expected 1 or more, got 0; phones run 1."),
-        (lambda: lower(network(Made("m", (layers.BatchNorm(),)))), "expected a convolution before batch norm"),
         (lambda: lower(network(Made("m", (Strange(),)))), "layer m_l0: no rule to lower a Strange; add one here."),
         (lambda: lower(network(PoolBlock()), precision="int4"), "precision: expected one of 2 known names, got 'int4'"),
         (
@@ -207,6 +206,13 @@ class Strange(layers._SameShape):
 def test_what_cannot_be_lowered_is_refused_by_name(call, message):
     with pytest.raises(InputError, match=re.escape(message)):
         call()
+
+
+def test_batch_norm_that_no_convolution_precedes_is_a_factor_and_an_offset():
+    made = Made("m", (layers.BatchNorm(), layers.Activation(name="relu")))
+    assert kinds(network(made)) == [("MUL", "NONE"), ("ADD", "RELU")]
+    twice = Made("m", (layers.Conv2D(filters=2, kernel=1), layers.BatchNorm(), layers.BatchNorm()))
+    assert kinds(network(twice)) == [("CONV_2D", "NONE")]
 
 
 def test_a_hard_sigmoid_that_no_convolution_precedes_is_two_ops():

@@ -39,6 +39,8 @@ CASES = [
     ("movinet", (5, 17, 20, 3), 4, FEW_BOTTLENECKS | {"form": "stream", "positional": "sinusoidal"}),
     ("movinet", (1, 8, 8, 1), 2, FEW_BOTTLENECKS | {"form": "stream", "stem_stride": 2}),
     ("multi-hardware", (40, 24, 3), 10, FEW_LAYERS | {"features_norm": "batch_norm"}),
+    ("nasbench201", (8, 8, 3), 3, {}),
+    ("nasbench201-cells", (9, 12, 1), 2, {}),
     ("proxylessnas", (32, 32, 3), 10, FEW_LAYERS),
     ("proxylessnas-enlarged", (8, 8, 3), 3, FEW_LAYERS | {"activation": "relu6"}),
     ("tabnas", (13,), 3, {}),

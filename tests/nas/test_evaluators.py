@@ -95,7 +95,7 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [
-        ("id,accuracy\n", {}, "name one column at least"),
+        ("id,accuracy\n", {}, "expected rows, got an empty table"),
         ("id,accuracy\n", {"metrics": {"accuracy": "accuracy"}}, "expected (rows|numbers)"),
         ("", {}, "expected a readable .csv file"),
         ("arch,accuracy\ntabnas:0-1-2-x-x,0.5\n", {}, "id column: .* got 'id'"),

@@ -1,0 +1,40 @@
+"""What a tabular benchmark is, and how its files are found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from nas.evaluators.table import TableEvaluator
+from nas.evaluators.table_file import Table
+from searchspaces.errors import InputError
+from searchspaces.space import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TabularBenchmark:
+    """A space and what is known of its architectures. `complete` tells whether every architecture has a row."""
+
+    space: SearchSpace
+    table: Table
+    complete: bool
+
+    def evaluator(self) -> TableEvaluator:
+        """The table as a search asks it."""
+        return TableEvaluator.of(self.table)
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """The one file of that name in a folder or in the folders within it."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a folder with {name}, got no folder; check the path.")
+    found = sorted(folder.rglob(name))
+    if len(found) != 1:
+        places = f"{len(found)} of them ({found[0]}, {found[1]}, …)" if found else "none"
+        raise InputError(f"{folder}: expected one file {name} in it, got {places}; name the folder that holds it.")
+    return found[0]
+
+
+def find_optional(folder: Path, name: str) -> Path | None:
+    """The same for a file that a benchmark can do without: None where there is none."""
+    return find_file(folder, name) if folder.is_dir() and any(folder.rglob(name)) else None
