@@ -104,9 +104,7 @@ def _trained(space: TabNAS, architecture: Architecture, data: Data, plan: Plan) 
     train, validation, test = (data.splits[part] for part in ("train", "validation", "test"))
     found, on_test = {}, []
     for seed in range(plan.seeds):
-        network = train_mlp(
-            train.x, train.y, widths(space, architecture), data.classes, recipe=plan.recipe, seed=seed
-        )
+        network = train_mlp(train.x, train.y, widths(space, architecture), data.classes, recipe=plan.recipe, seed=seed)
         on_test.append(network.accuracy(test.x, test.y))
         found[f"val_accuracy_{seed}"] = f"{network.accuracy(validation.x, validation.y):.5f}"
         found[f"test_accuracy_{seed}"] = f"{on_test[-1]:.5f}"

@@ -59,7 +59,9 @@ def read_data(name: str, folder: Path, *, train_rows: int = MOST_ROWS["train"], 
     """
     path = folder / f"{name}.tsv.gz"
     if not path.is_file():
-        raise unknown_name(f"data set in {folder}", name, [file.name.removesuffix(".tsv.gz") for file in _files(folder)])
+        raise unknown_name(
+            f"data set in {folder}", name, [file.name.removesuffix(".tsv.gz") for file in _files(folder)]
+        )
     task = tsv(path=path, label=LABEL, categorical=CODES.get(name, ()), seed=seed)
     most = {**MOST_ROWS, "train": train_rows}
     return Data(

@@ -2,7 +2,7 @@
 
 Nothing here is of the project's own making: He's uniform start, softmax cross-entropy, Adam with a cosine schedule,
 a new order of the rows every epoch. Of networks this small scikit-learn's `MLPClassifier` trains the same in two to
-eight times the time.
+five times the time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -50,7 +51,7 @@ class Mlp:
         self.values = values
         self.layers: list[tuple[Floats, Floats]] = []
         start = 0
-        for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        for inputs, outputs in pairwise(sizes):
             end = start + inputs * outputs
             self.layers.append((values[start:end].reshape(inputs, outputs), values[end : end + outputs]))
             start = end + outputs
@@ -73,7 +74,7 @@ class Mlp:
 
 def parameter_count(sizes: Sequence[int]) -> int:
     """Of the weights and biases together."""
-    return sum((inputs + 1) * outputs for inputs, outputs in zip(sizes, sizes[1:], strict=False))
+    return sum((inputs + 1) * outputs for inputs, outputs in pairwise(sizes))
 
 
 def gradient(network: Mlp, into: Mlp, x: Floats, targets: Floats) -> None:
