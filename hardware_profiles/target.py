@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hardware_profiles.cost import Cost
+from hardware_profiles.edgetpu_target import EdgeTPUTarget
 from hardware_profiles.ethos_target import EthosTarget
 from hardware_profiles.host_target import HostTarget
 from hardware_profiles.proxylessnas_table import ProxylessNASTable
@@ -52,7 +53,7 @@ class Target(Protocol):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """What it finds, `latency_ms` first; `metric@name` is how a search asks for one."""
+        """What it finds, the most telling first; `metric@name` is how a search asks for one."""
 
     def unsupported(self, graph: OpGraph) -> tuple[str, ...]:
         """Why the target cannot run a network, such as `unsupported op RESIZE_BILINEAR`; empty if it can."""
@@ -66,12 +67,12 @@ class Target(Protocol):
         runs: int | None = None,
         seed: int = 0,
     ) -> Cost:
-        """The latency of a network; `precision` is checked against the graph's own."""
+        """The first of `metrics`, mostly the latency; `precision` is checked against the graph's own."""
 
     def cost_of_file(
         self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
     ) -> Cost:
-        """The latency of a .tflite file; `precision` is checked against the file's own."""
+        """The same of a .tflite file; `precision` is checked against the file's own."""
 
     def costs(
         self,
@@ -116,6 +117,7 @@ def load_target(name: str | Path) -> Target:
 
 
 _RUNNERS: Mapping[str, Callable[[TargetFile], Target]] = {
+    "edgetpu": EdgeTPUTarget,
     "host": HostTarget,
     "proxylessnas-table": ProxylessNASTable,
     "vela": EthosTarget,
