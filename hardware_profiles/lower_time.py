@@ -87,14 +87,14 @@ class _Rules:
         """One depthwise convolution for each frame of the kernel, over the frames it sees, and their sum."""
         frames, *sides = self.lowering.source_shape(node)
         source = self.padded(self.lowering.fed(node), node, (frames + layer.frames - 1, *sides))
-        total = -1
+        seen, channels, total = (frames, *sides), sides[-1], -1
+        window = (1, layer.kernel, layer.kernel, channels)
+        numbers: dict[str, int | str] = {"padding": "SAME", "stride": layer.stride, "activation": "NONE"}
         for _ in range(layer.frames):
-            part = self.slice(source, node, (frames, *sides))
-            window = (1, layer.kernel, layer.kernel, sides[-1])
+            part = self.slice(source, node, seen)
             weights = self.out.tensor(window, self.lowering.weights, constant=True)
-            bias = self.out.tensor((sides[-1],), self.lowering.biases, constant=True)
+            bias = self.out.tensor((channels,), self.lowering.biases, constant=True)
             found = self.tensor(node)
-            numbers: dict[str, int | str] = {"padding": "SAME", "stride": layer.stride, "activation": "NONE"}
             self.out.op("DEPTHWISE_CONV_2D", [part, weights, bias], [found], node.block, **numbers)
             if total >= 0:
                 added = self.tensor(node)

@@ -14,23 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
-from operator import add
+from operator import add, attrgetter
 
 from hardware_profiles.op_graph import Op, OpGraph
 from searchspaces.errors import InputError
 
 _ALIGNMENT_BYTES = 64
-# Which of the first inputs an op's output may take the place of.
+# How many of the first inputs an op's output may take the place of.
 _SHARED_INPUTS = {
-    "ADD": (0, 1),
-    "BITCAST": (0,),
-    "DIV": (0, 1),
-    "EXPAND_DIMS": (0,),
-    "MUL": (0, 1),
-    "RESHAPE": (0,),
-    "SOFTMAX": (0,),
-    "SQUEEZE": (0,),
-    "SUB": (0, 1),
+    "ADD": 2,
+    "BITCAST": 1,
+    "DIV": 2,
+    "EXPAND_DIMS": 1,
+    "MUL": 2,
+    "RESHAPE": 1,
+    "SOFTMAX": 1,
+    "SQUEEZE": 1,
+    "SUB": 2,
 }
 # These leave the values as they are, so that they may share with an input that others read too.
 _UNMODIFIED = frozenset({"BITCAST", "EXPAND_DIMS", "RESHAPE", "SQUEEZE"})
@@ -101,28 +101,24 @@ def peak_activation_bytes(graph: OpGraph) -> int:
 
 def _owners(graph: OpGraph) -> list[int]:
     """For every tensor the one whose memory it takes: itself, or an input of its op that nobody else reads."""
-    owners = list(range(len(graph.tensors)))
+    tensors = graph.tensors
+    owners = list(range(len(tensors)))
     uses = _use_counts(graph)
     given, wanted = set(graph.inputs), set(graph.outputs)
     for op in graph.ops:
         shared = _SHARED_INPUTS.get(op.kind)
         if shared is None or not op.outputs or op.outputs[0] in wanted:
             continue
-        unmodified = op.kind in _UNMODIFIED
-        for position in shared:
-            source = op.inputs[position] if position < len(op.inputs) else -1
-            if source < 0 or source in given or graph.tensors[source].constant:
+        unmodified, size_bytes = op.kind in _UNMODIFIED, tensors[op.outputs[0]].size_bytes
+        for source in op.inputs[:shared]:
+            if source < 0 or source in given or tensors[source].constant:
                 continue
-            if unmodified or (uses[source] == 1 and _same_size(graph, source, op.outputs[0])):
+            same_size = _SMALLEST_SHARED_BYTES <= size_bytes == tensors[source].size_bytes
+            if unmodified or (uses[source] == 1 and same_size):
                 if unmodified or uses[owners[source]] == 1:
                     owners[op.outputs[0]] = owners[source]
                 break
     return owners
-
-
-def _same_size(graph: OpGraph, first: int, second: int) -> bool:
-    size_bytes = graph.tensors[first].size_bytes
-    return _SMALLEST_SHARED_BYTES <= size_bytes == graph.tensors[second].size_bytes
 
 
 def _use_counts(graph: OpGraph) -> list[int]:
@@ -141,23 +137,24 @@ def _tensor_spans(graph: OpGraph, owners: Sequence[int]) -> list[_Span]:
     Graph inputs are held from the start, graph inputs and outputs to the end, and so is what nobody reads.
     """
     end = len(graph.ops)
-    first: dict[int, int] = dict.fromkeys((index for index in graph.inputs if index >= 0), 0)
-    last: dict[int, int] = {}
+    # One place more than there are tensors: it takes what is said of -1, an optional input left out.
+    first, last, owner_of = [-1] * (len(owners) + 1), [end] * (len(owners) + 1), [*owners, len(owners)]
+    for index in graph.inputs:
+        first[index] = 0
     for number, op in enumerate(graph.ops):
         for index in op.outputs:
-            if index >= 0:
-                first.setdefault(owners[index], number)
+            owner = owner_of[index]
+            if first[owner] < 0:
+                first[owner] = number
         for index in op.inputs:
-            if index >= 0:
-                last[owners[index]] = number
-    last.update(dict.fromkeys((*graph.inputs, *graph.outputs), end))
-    spans = []
-    for index, start in sorted(first.items()):
-        tensor = graph.tensors[index]
-        if owners[index] == index and not tensor.constant:
-            stop = last.get(index, end)
-            spans.append(_Span(index, tensor.size_bytes, start, stop, start == 0 and stop == end))
-    return spans
+            last[owner_of[index]] = number
+    for index in (*graph.inputs, *graph.outputs):
+        last[index] = end
+    return [
+        _Span(index, tensor.size_bytes, start, stop, start == 0 and stop == end)
+        for index, (tensor, start, stop) in enumerate(zip(graph.tensors, first, last, strict=False))
+        if start >= 0 and not tensor.constant
+    ]
 
 
 def _scratch(graph: OpGraph, op: Op) -> tuple[int, ...]:
@@ -167,35 +164,32 @@ def _scratch(graph: OpGraph, op: Op) -> tuple[int, ...]:
     source, output = graph.tensors[op.inputs[0]], graph.tensors[op.outputs[0]]
     if op.kind == "CONV_2D":
         window = graph.tensors[op.inputs[1]].shape[1:]
-        plain = prod(window[:2]) == 1 and op.attribute("stride") == 1 and op.attribute("dilation") is None
+        if prod(window[:2]) == 1 and op.attribute("stride") == 1 and op.attribute("dilation") is None:
+            return ()
         # im2col: one row of input values for every output position.
         columns = prod(output.shape[:-1]) * prod(window)
-        return () if plain else (columns * source.size_bytes // max(1, prod(source.shape)),)
+        return (columns * source.size_bytes // max(1, prod(source.shape)),)
     # MEAN: a position in the input, the axes as positive numbers, and sums of four bytes.
     return (4 * len(source.shape), graph.tensors[op.inputs[1]].size_bytes, 4 * prod(output.shape))
 
 
 def _place(spans: Sequence[_Span], alignment: int) -> int:
     """Set every span's offset, the largest first and each into the tightest gap it fits; returns the arena's size."""
-    ranked = sorted([span for span in spans if span.size_bytes], key=_rank)
     # What lives through the whole run is placed first, end to end: to all others it is one block at the bottom.
     bottom = 0
-    for span in ranked:
-        if span.whole_run:
+    for span in spans:
+        if span.whole_run and span.size_bytes:
             span.offset = _aligned(bottom, alignment)
             bottom = span.offset + span.size_bytes
-    others = [span for span in ranked if not span.whole_run]
+    others = [span for span in spans if span.size_bytes and not span.whole_run]
+    others.sort(key=attrgetter("first"))
+    others.sort(key=attrgetter("size_bytes"), reverse=True)
     placed: list[tuple[int, int]] = []
     for span, beside in zip(others, _held_beside(others), strict=True):
-        taken = sorted([placed[number] for number in beside])
+        taken = sorted(map(placed.__getitem__, beside))
         span.offset = _best_offset(span.size_bytes, taken, bottom, alignment)
         placed.append((span.offset, span.offset + span.size_bytes))
     return max([bottom, *[end for _, end in placed]])
-
-
-def _rank(span: _Span) -> tuple[int, int, int]:
-    """What lives through the whole run comes first, in order of index; then by size, then by time."""
-    return (0, 0, span.tensor or 0) if span.whole_run else (1, -span.size_bytes, span.first)
 
 
 def _held_beside(spans: Sequence[_Span]) -> list[list[int]]:
@@ -237,11 +231,10 @@ def _aligned(offset: int, alignment: int) -> int:
 
 def _live_bytes(spans: Sequence[_Span], ops: int) -> list[int]:
     """Bytes held while each op runs."""
-    change = [0] * (ops + 1)
+    # What is held before the first op or after the last one is held in none of them.
+    change = [0] * (ops + 2)
     for span in spans:
-        # What is held before the first op or after the last one is held in none of them.
-        first, end = max(0, span.first), min(ops, span.last + 1)
-        if first < end:
-            change[first] += span.size_bytes
-            change[end] -= span.size_bytes
-    return list(accumulate(change[:-1]))
+        if span.first < ops:
+            change[span.first] += span.size_bytes
+            change[span.last + 1] -= span.size_bytes
+    return list(accumulate(change[:ops]))

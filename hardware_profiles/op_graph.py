@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 Precision: TypeAlias = Literal["float32", "int8"]
 Attributes: TypeAlias = tuple[tuple[str, int | float | str | bool], ...]
@@ -48,23 +48,25 @@ class Tensor:
         return int(prod(self.shape) * DTYPE_BYTES.get(self.dtype, 4))
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(NamedTuple):
     """One operator. `inputs` and `outputs` index the graph's tensors (-1: an optional input left out).
 
     `attributes` holds what changes the work (stride, padding, fused activation), sorted by name; `block` is the
-    network's block it came from where that is known, and takes no part in comparisons.
+    network's block it came from where that is known.
     """
 
     kind: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     attributes: Attributes = ()
-    block: int | None = field(default=None, compare=False)
+    block: int | None = None
 
     def attribute(self, name: str) -> int | float | str | bool | None:
         """The value of an attribute, None where the op has none of that name."""
-        return dict(self.attributes).get(name)
+        for given, value in self.attributes:
+            if given == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,15 @@ class OpGraph:
         for op in self.ops:
             kinds.setdefault(op.kind, []).append(op)
         return kinds
+
+    @cached_property
+    def computed_by_shape(self) -> dict[tuple[int, ...], list[int]]:
+        """The tensors that are no constants, by shape."""
+        shapes: dict[tuple[int, ...], list[int]] = {}
+        for index, tensor in enumerate(self.tensors):
+            if not tensor.constant:
+                shapes.setdefault(tensor.shape, []).append(index)
+        return shapes
 
     def macs_of(self, op: Op) -> int:
         """Multiply-adds of a convolution, dense layer or matrix product; 0 for any other op."""
@@ -170,23 +181,33 @@ def difference(first: OpGraph, second: OpGraph) -> str | None:
     return None
 
 
+class _DistinctTensors(dict[tuple[tuple[int, ...], str, bool], Tensor]):
+    """Of a network's tensors few differ: equal ones are one object."""
+
+    def __missing__(self, face: tuple[tuple[int, ...], str, bool]) -> Tensor:
+        tensor = self[face] = Tensor(*face)
+        return tensor
+
+
+class _SortedAttributes(dict[Attributes, Attributes]):
+    """Attributes as they were given, and sorted: few differ here too."""
+
+    def __missing__(self, given: Attributes) -> Attributes:
+        known = self[given] = tuple(sorted(given))
+        return known
+
+
 class OpGraphBuilder:
     """Collects tensors and ops; used by everything that makes an `OpGraph`."""
 
     def __init__(self) -> None:
         self.tensors: list[Tensor] = []
         self.ops: list[Op] = []
-        # Of a network's tensors and attributes few differ: equal ones are one object.
-        self._distinct: dict[tuple[tuple[int, ...], str, bool], Tensor] = {}
-        self._sorted: dict[Attributes, Attributes] = {}
+        self._distinct, self._sorted = _DistinctTensors(), _SortedAttributes()
 
-    def tensor(self, shape: Iterable[int], dtype: str, *, constant: bool = False) -> int:
+    def tensor(self, shape: tuple[int, ...], dtype: str, *, constant: bool = False) -> int:
         """Add a tensor; returns its index."""
-        face = (tuple(shape), dtype, constant)
-        tensor = self._distinct.get(face)
-        if tensor is None:
-            tensor = self._distinct[face] = Tensor(*face)
-        self.tensors.append(tensor)
+        self.tensors.append(self._distinct[shape, dtype, constant])
         return len(self.tensors) - 1
 
     def op(
@@ -198,11 +219,8 @@ class OpGraphBuilder:
         **attributes: int | float | str | bool,
     ) -> None:
         """Add an op over tensors already there."""
-        given = tuple(attributes.items())
-        known = self._sorted.get(given)
-        if known is None:
-            known = self._sorted[given] = tuple(sorted(given))
-        self.ops.append(Op(kind, tuple(inputs), tuple(outputs), known, block))
+        sorted_attributes = self._sorted[tuple(attributes.items())]
+        self.ops.append(Op(kind, tuple(inputs), tuple(outputs), sorted_attributes, block))
 
     def build(self, inputs: Iterable[int], outputs: Iterable[int]) -> OpGraph:
         """The finished graph."""

@@ -26,7 +26,7 @@ _OPERATORS_SLOT = 4 + 2 * 3
 def depth_first(ops: Sequence[Edges], outputs: Sequence[int]) -> list[int]:
     """Positions of the ops in the order they run; ops that no output needs come last, in the order given."""
     writer = {index: number for number, (_, written) in enumerate(ops) for index in written}
-    ends = list(dict.fromkeys(writer[index] for index in outputs if index in writer))
+    ends = list(dict.fromkeys([writer[index] for index in outputs if index in writer]))
     # The ops that make outputs by what they wait for, and for how many ops each still waits.
     waiting: dict[int, list[int]] = {}
     missing: dict[int, int] = {}
@@ -37,34 +37,45 @@ def depth_first(ops: Sequence[Edges], outputs: Sequence[int]) -> list[int]:
             waiting.setdefault(source, []).append(end)
     order: list[int] = []
     seen, placed = [False] * len(ops), [False] * len(ops)
-    for root in (*ends, *range(len(ops))):
-        # A stack instead of recursion: networks are deeper than Python's limit. ~number stands for an op whose sources
-        # lie above it, so that it runs once it is met again.
-        stack = [root]
-        while stack:
-            number = stack.pop()
-            if number >= 0:
-                if not seen[number]:
-                    seen[number] = True
-                    stack.append(~number)
-                    stack += [writer[index] for index in reversed(ops[number][0]) if index in writer]
-                continue
-            ready = [~number]
-            while ready:
-                number = ready.pop()
-                if not placed[number]:
-                    placed[number] = True
-                    order.append(number)
-                    for end in waiting.get(number, ()):
-                        missing[end] -= 1
-                    ready += [end for end in reversed(waiting.get(number, ())) if not missing[end]]
+
+    def place(number: int) -> None:
+        """The op runs now, and at once after it the outputs that waited for it last."""
+        ready = [number]
+        while ready:
+            number = ready.pop()
+            if not placed[number]:
+                placed[number] = True
+                order.append(number)
+                freed = waiting.get(number, ())
+                for end in freed:
+                    missing[end] -= 1
+                ready += [end for end in reversed(freed) if not missing[end]]
+
+    # A stack instead of recursion: networks are deeper than Python's limit. ~number stands for an op whose sources lie
+    # above it, so that it runs once it is met again.
+    stack = [*reversed(range(len(ops))), *reversed(ends)]
+    while stack:
+        number = stack.pop()
+        if number < 0:
+            number = ~number
+            if number in waiting:
+                place(number)
+            elif not placed[number]:
+                placed[number] = True
+                order.append(number)
+        elif not seen[number]:
+            seen[number] = True
+            stack.append(~number)
+            for index in reversed(ops[number][0]):
+                if index in writer and not seen[writer[index]]:
+                    stack.append(writer[index])
     return order
 
 
 def in_order(graph: OpGraph) -> OpGraph:
     """The same graph with its ops depth first."""
     order = depth_first([(op.inputs, op.outputs) for op in graph.ops], graph.outputs)
-    return OpGraph(graph.tensors, tuple(graph.ops[number] for number in order), graph.inputs, graph.outputs)
+    return OpGraph(graph.tensors, tuple([graph.ops[number] for number in order]), graph.inputs, graph.outputs)
 
 
 def reorder_tflite(data: bytes) -> bytes:

@@ -8,6 +8,7 @@ limits of single operators decide in the end.
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -43,27 +44,28 @@ class OpSet:
 
     def refusals(self, graph: OpGraph) -> Iterator[Finding]:
         """The ops that the device cannot run, by kind, and why."""
-        beyond = self._tensors_beyond(graph)
+        beyond = self._ops_beyond(graph)
         for kind, ops in graph.ops_by_kind.items():
             if self.ops is None:
                 if kind.startswith(_CUSTOM):
                     yield Finding(what=kind, count=len(ops), reason=f"no op of {self.title}")
             elif kind not in self.ops:
                 yield Finding(what=kind, count=len(ops), reason=f"not on the list of {self.title}")
-            elif beyond and (
-                count := sum([not (beyond.isdisjoint(op.outputs) and beyond.isdisjoint(op.inputs)) for op in ops])
-            ):
+            elif beyond[kind]:
                 reason = f"{self.title} takes tensors of {self.max_rank} dimensions at most"
-                yield Finding(what=kind, count=count, reason=reason)
+                yield Finding(what=kind, count=beyond[kind], reason=reason)
 
-    def _tensors_beyond(self, graph: OpGraph) -> frozenset[int]:
-        """The computed tensors of more dimensions than the device takes."""
+    def _ops_beyond(self, graph: OpGraph) -> Counter[str]:
+        """How many ops of each kind compute with tensors of more dimensions than the device takes."""
         most = self.max_rank
         if most is None:
-            return frozenset()
-        computed = [(index, tensor.shape) for index, tensor in enumerate(graph.tensors) if not tensor.constant]
-        shapes = {shape for shape in {shape for _, shape in computed} if self._rank(shape) > most}
-        return frozenset([index for index, shape in computed if shape in shapes]) if shapes else frozenset()
+            return Counter()
+        shapes = graph.computed_by_shape
+        beyond = frozenset([index for shape in shapes if self._rank(shape) > most for index in shapes[shape]])
+        if not beyond:
+            return Counter()
+        untouched = beyond.isdisjoint
+        return Counter([op.kind for op in graph.ops if not (untouched(op.inputs) and untouched(op.outputs))])
 
     def _rank(self, shape: tuple[int, ...]) -> int:
         ones = 0 if self.leading_ones else next((at for at, side in enumerate(shape) if side != 1), len(shape))
@@ -109,8 +111,9 @@ def _squeeze_excites(graph: OpGraph) -> int:
 
     def is_gated(op: Op) -> bool:
         left, right = (graph.tensors[index] for index in op.inputs)
-        small, large = sorted((left, right), key=lambda tensor: prod(tensor.shape))
-        return not (left.constant or right.constant) and len(small.shape) > 2 and small.shape != large.shape
+        if left.constant or right.constant or left.shape == right.shape:
+            return False
+        return len(min(left.shape, right.shape, key=prod)) > 2
 
     return sum(map(is_gated, graph.ops_by_kind.get("MUL", ())))
 

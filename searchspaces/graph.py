@@ -7,7 +7,7 @@ from math import prod
 from typing import NamedTuple
 
 from searchspaces.errors import InputError, unknown_name
-from searchspaces.layers import Activation, Dense, Input, Layer, Shape
+from searchspaces.layers import Activation, Dense, Input, Layer, Shape, WithoutWeights
 from searchspaces.time_layers import CountFrame
 
 # The name of what a network is fed; its states have names of their own.
@@ -54,6 +54,8 @@ class LayerGraph:
         """All stored values, and those that training changes."""
         total = trainable = 0
         for node in self.nodes:
+            if isinstance(node.layer, WithoutWeights):
+                continue
             for weight in node.layer.weights(*self.input_shapes(node)):
                 size = prod(weight.shape)
                 total += size

@@ -8,6 +8,7 @@ Each layer knows its output shape and the weights it holds; nothing here allocat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
@@ -39,7 +40,7 @@ class Layer(Protocol):
         ...
 
 
-class _WithoutWeights:
+class WithoutWeights:
     """A layer that stores nothing."""
 
     __slots__ = ()
@@ -48,7 +49,7 @@ class _WithoutWeights:
         return ()
 
 
-class _SameShape(_WithoutWeights):
+class _SameShape(WithoutWeights):
     """A layer that stores nothing and keeps the shape of its first input."""
 
     __slots__ = ()
@@ -58,7 +59,7 @@ class _SameShape(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Input(_WithoutWeights):
+class Input(WithoutWeights):
     """Where the network is fed."""
 
     shape: Shape
@@ -138,13 +139,7 @@ class BatchNorm:
         return inputs[0]
 
     def weights(self, *inputs: Shape) -> tuple[Weight, ...]:
-        shape = (inputs[0][-1],)
-        return (
-            Weight("gamma", shape),
-            Weight("beta", shape),
-            Weight("moving_mean", shape, trainable=False),
-            Weight("moving_variance", shape, trainable=False),
-        )
+        return _norm_weights(inputs[0][-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +150,7 @@ class Activation(_SameShape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalAveragePool(_WithoutWeights):
+class GlobalAveragePool(WithoutWeights):
     """Mean over height and width: ``(channels,)``, or ``(1, 1, channels)`` where dimensions are kept.
 
     Of a clip each frame has its own mean, and dimensions are kept; a single frame may do without them.
@@ -173,7 +168,7 @@ class GlobalAveragePool(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AveragePool2D(_WithoutWeights):
+class AveragePool2D(WithoutWeights):
     """Mean over a square window with 'same' padding, which is not counted in."""
 
     kernel: int
@@ -197,7 +192,7 @@ class Add(_SameShape):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Concat(_WithoutWeights):
+class Concat(WithoutWeights):
     """Inputs end to end along one axis of the example (-1: channels; 0: rows or lines), alike in all others."""
 
     axis: int = -1
@@ -210,7 +205,7 @@ class Concat(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reshape(_WithoutWeights):
+class Reshape(WithoutWeights):
     """The same values, in the same order, under another shape."""
 
     shape: Shape
@@ -227,6 +222,18 @@ class Reshape(_WithoutWeights):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Multiply(_SameShape):
     """Product of a map and a gate that broadcasts over it."""
+
+
+@cache
+def _norm_weights(channels: int) -> tuple[Weight, ...]:
+    """A network has hundreds of batch norms, and few of them differ."""
+    shape = (channels,)
+    return (
+        Weight("gamma", shape),
+        Weight("beta", shape),
+        Weight("moving_mean", shape, trainable=False),
+        Weight("moving_variance", shape, trainable=False),
+    )
 
 
 def _strided(shape: Shape, stride: int) -> Shape:

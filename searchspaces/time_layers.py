@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from searchspaces.errors import InputError
-from searchspaces.layers import Shape, Weight, _SameShape, _strided, _WithoutWeights
+from searchspaces.layers import Shape, Weight, _SameShape, _strided, WithoutWeights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class DepthwiseConv3D:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PadFrames(_WithoutWeights):
+class PadFrames(WithoutWeights):
     """Zeros for the `count` frames before the first: a clip's maps as ``(count + frames, positions, channels)``."""
 
     count: int
@@ -48,7 +48,7 @@ class PadFrames(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JoinFrames(_WithoutWeights):
+class JoinFrames(WithoutWeights):
     """The frames kept from earlier calls, then this call's map: ``(kept + 1, positions, channels)``."""
 
     def output_shape(self, *inputs: Shape) -> Shape:
@@ -59,7 +59,7 @@ class JoinFrames(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastFrames(_WithoutWeights):
+class LastFrames(WithoutWeights):
     """The last `count` frames of ``(frames, positions, channels)``."""
 
     count: int
@@ -92,7 +92,7 @@ class TemporalDepthwiseConv:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClipAveragePool(_WithoutWeights):
+class ClipAveragePool(WithoutWeights):
     """Mean over time, height and width: ``(channels,)``, or ``(1, 1, 1, channels)`` where dimensions are kept."""
 
     keep_dims: bool = False
@@ -103,7 +103,7 @@ class ClipAveragePool(_WithoutWeights):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CumulativeAverage(_WithoutWeights):
+class CumulativeAverage(WithoutWeights):
     """Mean of all frames up to and with each, of maps of one position: ``(frames, 1, 1, channels)``."""
 
     def output_shape(self, *inputs: Shape) -> Shape:

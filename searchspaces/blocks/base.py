@@ -45,7 +45,7 @@ class Checked:
 
 def activate(graph: GraphBuilder, name: ActivationName | None, x: int, node: str = "act") -> int:
     """Add an activation after node `x`, where there is one."""
-    return x if name is None else graph.add(node, Activation(name=name), x)
+    return x if name is None else graph.add(node, _ACTIVATION_LAYERS[name], x)
 
 
 def stride_label(stride: int) -> str:
@@ -65,7 +65,8 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-_ACTIVATIONS = get_args(ActivationName)
+_ACTIVATIONS: tuple[ActivationName, ...] = get_args(ActivationName)
+_ACTIVATION_LAYERS = {name: Activation(name=name) for name in _ACTIVATIONS}
 _ACTIVATION = (lambda value: value is None or value in _ACTIVATIONS, f"one of {_ACTIVATIONS}")
 _COUNT = (_is_count, "a whole number above 0")
 _COUNT_OR_NONE = (lambda value: _is_count(value, least=0), "a whole number, 0 or more")

@@ -13,6 +13,8 @@ from searchspaces.blocks.base import Checked, activate, stride_label
 from searchspaces.graph import GraphBuilder
 from searchspaces.layers import ActivationName
 
+_NORM = layers.BatchNorm()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoMBConv(Checked):
@@ -51,7 +53,7 @@ class VideoMBConv(Checked):
         self, graph: GraphBuilder, name: str, layer: layers.Layer, x: int, activation: ActivationName | None = None
     ) -> int:
         x = graph.add(name, layer, x)
-        x = graph.add(f"{name}_bn", layers.BatchNorm(), x)
+        x = graph.add(f"{name}_bn", _NORM, x)
         return activate(graph, activation, x, f"{name}_act")
 
     def _depthwise(self, graph: GraphBuilder, x: int) -> int:

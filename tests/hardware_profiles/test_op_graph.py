@@ -90,10 +90,6 @@ def test_attributes_are_sorted_and_read_by_name():
     assert op.attribute("dilation") is None
 
 
-def test_the_block_takes_no_part_in_comparisons():
-    assert Op("ADD", (0,), (1,), block=1) == Op("ADD", (0,), (1,), block=2)
-
-
 def test_equal_graphs_with_other_tensor_numbers_have_no_difference():
     first = single("ADD", (1, 8), (8,), (1, 8))
     out = OpGraphBuilder()

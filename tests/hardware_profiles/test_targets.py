@@ -125,7 +125,7 @@ def test_all_builtin_refuses_custom_and_invented_ops(conv_graph: ConvGraph, monk
     host, graph = load_target("host-cpu"), conv_graph(4)
     (op,) = graph.ops
     kinds = ("RESIZE_BILINEAR", "CUSTOM:Mine", "NO_SUCH_OP", "CUSTOM:Mine")
-    strange = replace(graph, ops=(op, *(replace(op, kind=kind) for kind in kinds)))
+    strange = replace(graph, ops=(op, *(op._replace(kind=kind) for kind in kinds)))
     assert host.unsupported(strange) == ("unsupported op CUSTOM:Mine", "unsupported op NO_SUCH_OP")
 
     def no_list() -> frozenset[str]:
