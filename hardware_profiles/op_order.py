@@ -66,9 +66,7 @@ def depth_first(ops: Sequence[Edges], outputs: Sequence[int]) -> list[int]:
         elif not seen[number]:
             seen[number] = True
             stack.append(~number)
-            for index in reversed(ops[number][0]):
-                if index in writer and not seen[writer[index]]:
-                    stack.append(writer[index])
+            stack += [writer[index] for index in reversed(ops[number][0]) if index in writer]
     return order
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 
 from searchspaces.errors import InputError
-from searchspaces.layers import Shape, Weight, _SameShape, _strided, WithoutWeights
+from searchspaces.layers import Shape, Weight, WithoutWeights, _SameShape, _strided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

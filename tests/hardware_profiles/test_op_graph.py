@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hardware_profiles.op_graph import Op, OpGraphBuilder, Tensor, difference
+from hardware_profiles.op_graph import OpGraphBuilder, Tensor, difference
 
 
 def single(kind, input_shape, weight_shape, output_shape, dtype="float32", **attributes):
