@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from searchspaces.accel_nasbench import AccelNASBench
 from searchspaces.bignas import BigNAS
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.layers import Shape
@@ -12,6 +13,7 @@ from searchspaces.mobilenet_v3 import MobileNetV3
 from searchspaces.movinet import MoViNet
 from searchspaces.multi_hardware import MultiHardware
 from searchspaces.nasbench201 import NASBench201, NASBench201Cells
+from searchspaces.nasbench_macro import NASBenchMacro
 from searchspaces.proxylessnas import ProxylessNAS
 from searchspaces.proxylessnas_enlarged import ProxylessNASEnlarged
 from searchspaces.space import Architecture, SearchSpace, Value
@@ -21,6 +23,7 @@ from searchspaces.tabnas import TabNAS
 SPACES: dict[str, type[SearchSpace]] = {
     space.name: space
     for space in (
+        AccelNASBench,
         BigNAS,
         MobileDetIBN,
         MobileDetFused,
@@ -30,6 +33,7 @@ SPACES: dict[str, type[SearchSpace]] = {
         MultiHardware,
         NASBench201,
         NASBench201Cells,
+        NASBenchMacro,
         ProxylessNAS,
         ProxylessNASEnlarged,
         TabNAS,

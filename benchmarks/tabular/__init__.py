@@ -19,8 +19,10 @@ __all__ = ["BENCHMARKS", "TabularBenchmark", "load"]
 # Name of the space → "module:function", which takes the folder.
 BENCHMARKS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "accel-nasbench": "benchmarks.tabular.accel_nasbench:rows",
         "nasbench201": "benchmarks.tabular.nasbench201:networks",
         "nasbench201-cells": "benchmarks.tabular.nasbench201:cells",
+        "nasbench-macro": "benchmarks.tabular.nasbench_macro:rows",
     }
 )
 

@@ -38,3 +38,17 @@ def find_file(folder: Path, name: str) -> Path:
 def find_optional(folder: Path, name: str) -> Path | None:
     """The same for a file that a benchmark can do without: None where there is none."""
     return find_file(folder, name) if folder.is_dir() and any(folder.rglob(name)) else None
+
+
+def write_csv(table: Table, path: Path) -> None:
+    """The table as a file that `read_table` takes: ids, then metrics; compressed where it is called .gz."""
+    import pandas as pd
+
+    if not path.name.endswith((".csv", ".csv.gz")):
+        raise InputError(f"{path}: expected a name that ends in .csv or .csv.gz; rename it.")
+    frame = pd.DataFrame(table.values, columns=list(table.metrics))
+    frame.insert(0, "id", [architecture.id for architecture in table.architectures])
+    try:
+        frame.to_csv(path, index=False)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be written ({error}); check the folder.") from error

@@ -26,6 +26,7 @@ class TableEvaluator:
         metrics: which column holds which metric; by default every column of numbers under its own name.
         by_choice: each choice has a column of its name in place of one column of ids.
         repeated: several rows of one architecture are `refuse`d, or their `mean` is taken.
+        incomplete: a row in which a number is empty or not finite is `refuse`d, or `drop`ped.
         join: further tables whose columns are joined by architecture, each with options as above and `missing`
             (`refuse` or `drop` the architectures it lacks).
     """
@@ -41,9 +42,11 @@ class TableEvaluator:
         metrics: Mapping[str, str] | None = None,
         by_choice: bool = False,
         repeated: str = "refuse",
+        incomplete: str = "refuse",
         join: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        options = {"id": id, "metrics": metrics, "by_choice": by_choice, "repeated": repeated}
+        options = {"id": id, "metrics": metrics, "by_choice": by_choice}
+        options.update(repeated=repeated, incomplete=incomplete)
         self._hold(read_joined(space, path, joined=join, **options))
 
     @classmethod

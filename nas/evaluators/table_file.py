@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _KINDS = (".csv", ".tsv", ".parquet")
 _REPEATED = ("refuse", "mean")
 _MISSING = ("refuse", "drop")
+_OPTIONS = ("path", "id", "metrics", "by_choice", "repeated", "incomplete", "missing")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +56,7 @@ def read_table(
     metrics: Mapping[str, str] | None = None,
     by_choice: bool = False,
     repeated: str = "refuse",
+    incomplete: str = "refuse",
 ) -> Table:
     """The table in a .csv, .tsv or .parquet file (.gz too).
 
@@ -64,13 +66,15 @@ def read_table(
         id: the column with architecture ids.
         metrics: which column holds which metric; by default every column of numbers under its own name.
         by_choice: no column holds ids; each choice of the space has a column of its name.
-        repeated: what several rows of one architecture are: `refuse` them, or take their `mean`.
+        repeated: several rows of one architecture are `refuse`d, or their `mean` is taken.
+        incomplete: a row in which a number is empty or not finite is `refuse`d, or `drop`ped.
 
     Raises:
         InputError: names the file, and the row where there is one.
     """
     path = Path(path)
     _check_option("repeated", repeated, _REPEATED)
+    _check_option("incomplete", incomplete, _MISSING)
     keys = [choice.name for choice in space.choices] if by_choice else [id]
     frame = read_frame(path, text=() if by_choice else (id,))
     for key in keys:
@@ -78,10 +82,14 @@ def read_table(
             raise unknown_name(f"{path}: {'column of choice' if by_choice else 'id column'}", key, _names(frame))
     if not len(frame):
         raise InputError(f"{path}: expected rows, got an empty table; give one row an architecture.")
-    values = _columns(frame, path, _chosen(frame, path, metrics, keys))
-    given = frame[keys].to_numpy(dtype=object).tolist()
-    architectures = [_architecture(space, path, number, keys, row) for number, row in enumerate(given, start=1)]
-    return _one_row_each(path, architectures, tuple(values), np.stack(list(values.values()), axis=1), repeated)
+    columns = _columns(frame, path, _chosen(frame, path, metrics, keys))
+    values = np.stack(list(columns.values()), axis=1)
+    kept = _finite(path, tuple(columns), values, incomplete)
+    given = frame[keys].to_numpy(dtype=object)[kept].tolist()
+    architectures = [
+        _architecture(space, path, int(number), keys, row) for number, row in zip(kept + 1, given, strict=True)
+    ]
+    return _one_row_each(path, architectures, tuple(columns), values[kept], repeated)
 
 
 def join(table: Table, other: Table, *, name: str, missing: str = "refuse") -> Table:
@@ -120,13 +128,12 @@ def read_joined(space: SearchSpace, path: str | Path, *, joined: Any, **options:
     if not isinstance(joined, list | tuple) or not all(isinstance(each, Mapping) for each in joined):
         raise InputError(f"join: expected a list such as [{{path: F.csv, id: COLUMN}}], got {joined!r}; mend it.")
     for number, each in enumerate(joined, start=1):
-        known = ("path", "id", "metrics", "by_choice", "repeated", "missing")
         for option in each:
-            if option not in known:
-                raise unknown_name(f"option of join {number}", option, known)
+            if option not in _OPTIONS:
+                raise unknown_name(f"option of join {number}", option, _OPTIONS)
         if "path" not in each:
             raise InputError(f"join {number}: expected a path, got {dict(each)}; add path: F.csv.")
-        own = {"repeated": options.get("repeated", "refuse"), **each}
+        own = {**{name: options[name] for name in ("repeated", "incomplete") if name in options}, **each}
         where, missing = own.pop("path"), own.pop("missing", "refuse")
         table = join(table, read_table(space, where, **own), name=str(where), missing=missing)
     return table
@@ -190,13 +197,24 @@ def _columns(frame: pd.DataFrame, path: Path, metrics: Mapping[str, str]) -> dic
         if values.dtype.kind not in "iuf":
             raise InputError(f"{path}: expected numbers in column {column!r}, got {values.dtype}; name another column.")
         columns[metric] = values.astype(np.float64)
-        if not np.isfinite(columns[metric]).all():
-            row = int(np.flatnonzero(~np.isfinite(columns[metric]))[0])
-            raise InputError(
-                f"{path}: expected finite numbers in column {column!r}, got {columns[metric][row]} in data row "
-                f"{row + 1}; fill it or drop the row."
-            )
     return columns
+
+
+def _finite(path: Path, metrics: tuple[str, ...], values: NDArray[np.float64], incomplete: str) -> NDArray[np.int64]:
+    """Positions of the rows that hold a finite number for every metric."""
+    finite = np.isfinite(values)
+    if incomplete == "refuse" and not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise InputError(
+            f"{path}: expected finite numbers for {metrics[column]}, got {values[row, column]} in data row {row + 1}; "
+            "fill it, drop the row, or write incomplete: drop."
+        )
+    kept = np.flatnonzero(finite.all(axis=1))
+    if not len(kept):
+        raise InputError(
+            f"{path}: expected a row with a number for all of {', '.join(metrics)}, got none; ask for fewer."
+        )
+    return kept
 
 
 def read_frame(path: Path, *, text: Sequence[str] = (), **options: Any) -> pd.DataFrame:

@@ -25,7 +25,9 @@ FLAT = {f"layer_{group}_{layer}": "skip" for group in range(2, 7) for layer in r
 FLAT |= {"width_5": 48, "width_6": 80, "width_7": 96}
 FEW_LAYERS = SKIPS | {"layer_2_2": "bottleneck", "layer_5_3": "bottleneck"}
 FEW_BOTTLENECKS = {f"depth_{number}": 1 for number in (1, 2, 4, 5)} | {"depth_3": 2}
+ONE_EACH = {f"block{group}_l": 1 for group in range(7)}
 CASES = [
+    ("accel-nasbench", (33, 31, 3), 3, ONE_EACH | {"block1_se": True, "block2_l": 2}),
     ("bignas", (33, 31, 3), 10, SHALLOW),
     ("bignas", (16, 20, 1), 2, SHALLOW | {"width": 0.5, "stem_stride": 2}),
     ("mobiledet-ibn", (64, 64, 3), 3, FLAT),
@@ -41,6 +43,7 @@ CASES = [
     ("multi-hardware", (40, 24, 3), 10, FEW_LAYERS | {"features_norm": "batch_norm"}),
     ("nasbench201", (8, 8, 3), 3, {}),
     ("nasbench201-cells", (9, 12, 1), 2, {}),
+    ("nasbench-macro", (9, 8, 3), 3, {}),
     ("proxylessnas", (32, 32, 3), 10, FEW_LAYERS),
     ("proxylessnas-enlarged", (8, 8, 3), 3, FEW_LAYERS | {"activation": "relu6"}),
     ("tabnas", (13,), 3, {}),

@@ -100,7 +100,7 @@ def test_formats(tmp_path: Path, suffix: str) -> None:
         ("", {}, "expected a readable .csv file"),
         ("arch,accuracy\ntabnas:0-1-2-x-x,0.5\n", {}, "id column: .* got 'id'"),
         ("id,acc\ntabnas:0-1-2-x-x,0.5\n", {"metrics": {"accuracy": "ac"}}, "metric accuracy: .* did you mean 'acc'"),
-        ("id,accuracy\ntabnas:0-1-2-x-x,\n", {}, r"finite numbers in column 'accuracy', got nan in data row 1"),
+        ("id,accuracy\ntabnas:0-1-2-x-x,\n", {}, r"finite numbers for accuracy, got nan in data row 1"),
         ("id,accuracy\ntabnas:0-1-2-x-x,inf\n", {}, "got inf in data row 1"),
         ("id,accuracy\ntabnas:0-1-2-x-x,good\n", {"metrics": {"accuracy": "accuracy"}}, "expected numbers in column"),
         ("id,name\ntabnas:0-1-2-x-x,good\n", {}, "expected metrics as metric: column pairs"),

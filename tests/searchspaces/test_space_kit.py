@@ -31,6 +31,8 @@ def check_lowering(spec: NetworkSpec) -> None:
 @pytest.mark.parametrize(
     ("name", "input_shape", "classes", "pins"),
     [
+        ("accel-nasbench", None, None, {}),
+        ("accel-nasbench", (33, 31, 1), 2, {"block0_se": True, "block5_l": 4}),
         ("bignas", None, None, {}),
         ("bignas", (32, 32, 3), 10, {}),
         ("bignas", (8, 8, 1), 2, {}),
@@ -51,6 +53,8 @@ def check_lowering(spec: NetworkSpec) -> None:
         ("nasbench201", (16, 20, 1), 2, {"edge_0_1": "nor_conv_3x3", "edge_2_3": "skip_connect"}),
         ("nasbench201-cells", (9, 8, 3), 100, {}),
         ("nasbench201-cells", None, None, {"edge_0_1": "none"}),
+        ("nasbench-macro", None, None, {}),
+        ("nasbench-macro", (9, 8, 1), 3, {"layer_3": "identity"}),
         ("proxylessnas", (32, 32, 3), 10, {}),
         ("proxylessnas", (96, 64, 3), 10, {"width": 0.5, "layer_4_2": "bottleneck"}),
         ("proxylessnas-enlarged", (32, 32, 3), 10, {}),
