@@ -35,7 +35,7 @@ NEVER = {
     "benchmarks": ("ray",),
     "reports": FRAMEWORKS,
 }
-RAY_HOMES = ("nas/engines", "nas/cli")
+RAY_HOMES = ("nas/engines", "nas/cli", "nas/adapters")
 
 
 def imported_names(source: str, package: str) -> Iterator[tuple[int, str]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import optuna
 
+from nas.adapters.optuna_space import suggested
 from nas.comparing.course import Course
-from searchspaces.space import Architecture, Choice, SearchSpace, Value
 
 
 def tpe(course: Course, seed: int, *, startup: int = 10) -> None:
@@ -39,18 +37,3 @@ def _optimise(course: Course, sampler: optuna.samplers.BaseSampler) -> None:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             study.tell(trial, list(answer.values))
-
-
-def suggested(space: SearchSpace, trial: Any) -> Architecture:
-    """An architecture drawn choice by choice; a choice that its parent closes is not asked for.
-
-    Numbers are suggested as steps of their order, anything else as categories.
-    """
-
-    def pick(choice: Choice) -> Value:
-        values = choice.values
-        if len(values) > 2 and all(isinstance(value, int | float) for value in values):
-            return sorted(values, key=float)[trial.suggest_int(choice.name, 0, len(values) - 1)]
-        return values[trial.suggest_categorical(choice.name, list(range(len(values))))]
-
-    return space.decide(pick)

@@ -14,6 +14,7 @@ from pymoo.core.variable import Choice as ChoiceVariable
 from pymoo.core.variable import Integer
 from pymoo.problems.static import StaticProblem
 
+from nas.adapters.optuna_space import is_ordered, ordered_values
 from nas.comparing.course import Course
 from searchspaces.space import Choice, SearchSpace, Value
 
@@ -52,7 +53,7 @@ def _variables(space: SearchSpace) -> dict[str, Any]:
     free = [choice for choice in space.choices if choice.name not in space.pins]
     return {
         choice.name: Integer(bounds=(0, len(choice.values) - 1))
-        if _is_ordered(choice)
+        if is_ordered(choice)
         else ChoiceVariable(options=list(range(len(choice.values))))
         for choice in free
     }
@@ -60,11 +61,6 @@ def _variables(space: SearchSpace) -> dict[str, Any]:
 
 def _picker(variables: Any) -> Any:
     def pick(choice: Choice) -> Value:
-        index = int(variables[choice.name])
-        return sorted(choice.values, key=float)[index] if _is_ordered(choice) else choice.values[index]
+        return ordered_values(choice)[int(variables[choice.name])]
 
     return pick
-
-
-def _is_ordered(choice: Choice) -> bool:
-    return len(choice.values) > 2 and all(isinstance(value, int | float) for value in choice.values)

@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nas.adapters.searcher_controller import RaySearcher
 from nas.controllers.base import Controller
 from nas.controllers.evolution import Evolution
+from nas.controllers.optuna import OptunaSampler
 from nas.controllers.random import RandomSearch
 from nas.options import call_with_options
 from nas.problem import Problem
 from searchspaces.errors import unknown_name
 
-CONTROLLERS: dict[str, Callable[..., Controller]] = {"random": RandomSearch, "evolution": Evolution}
+CONTROLLERS: dict[str, Callable[..., Controller]] = {
+    "random": RandomSearch,
+    "evolution": Evolution,
+    "optuna": OptunaSampler,
+    "ray-searcher": RaySearcher,
+}
 
 
 def create_controller(name: str, problem: Problem, options: Mapping[str, Any]) -> Controller:

@@ -1,0 +1,1 @@
+"""Between our searches and those of others: our controllers in Ray Tune and Optuna, their samplers in ours."""
