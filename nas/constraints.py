@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,6 +47,16 @@ class Constraint:
     def holds(self, value: float) -> bool:
         """Whether a value keeps the bound; NaN keeps none."""
         return _COMPARE[self.comparison](value, self.bound)
+
+    def excess(self, metrics: Mapping[str, float]) -> float:
+        """By what share of the bound a value misses it; 0 where it is kept or nothing is known.
+
+        A value that lies on an excluded bound misses it by the least there is.
+        """
+        value = metrics.get(self.metric)
+        if value is None or not math.isfinite(value) or self.holds(value):
+            return 0.0
+        return max(abs(value - self.bound) / (abs(self.bound) or 1.0), sys.float_info.min)
 
     def __str__(self) -> str:
         # Written short where that loses nothing: the text is read back when a run is continued.

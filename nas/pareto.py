@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -45,6 +46,13 @@ class Objective:
             )
         return cls(metric=words[1], direction=cast(Direction, words[0]))
 
+    def loss(self, metrics: Mapping[str, float]) -> float:
+        """The metric with the sign that makes less better; NaN where it is missing or not finite."""
+        value = metrics.get(self.metric)
+        if value is None or not math.isfinite(value):
+            return math.nan
+        return -value if self.direction == "maximize" else value
+
     def __str__(self) -> str:
         return f"{self.direction} {self.metric}"
 
@@ -55,7 +63,7 @@ def non_dominated(values: ArrayLike, directions: Sequence[Direction]) -> NDArray
     Equal rows are kept together. A row with a NaN or an infinite value is never on the front and
     dominates nothing.
     """
-    costs = _as_costs(values, directions)
+    costs = as_losses(values, directions)
     front = np.zeros(len(costs), dtype=np.bool_)
     index = np.flatnonzero(np.isfinite(costs).all(axis=1))
     # Strong points first: they remove most of the others at once.
@@ -78,8 +86,8 @@ def hypervolume(values: ArrayLike, directions: Sequence[Direction], reference: A
     2006): O(N log N) for two objectives and about O(N^(M-1)) beyond, enough for the fronts of a search.
     Rows that are not better than the reference in every objective, or not finite, add nothing.
     """
-    costs = _as_costs(values, directions)
-    corner = _as_costs(np.atleast_2d(np.asarray(reference, dtype=np.float64)), directions)[0]
+    costs = as_losses(values, directions)
+    corner = as_losses(np.atleast_2d(np.asarray(reference, dtype=np.float64)), directions)[0]
     if not np.isfinite(corner).all():
         raise InputError(
             f"reference: expected {len(corner)} finite numbers, got {reference!r}; give the worst values of interest."
@@ -100,7 +108,7 @@ def knee(values: ArrayLike, directions: Sequence[Direction]) -> int:
     Raises:
         InputError: no row is finite.
     """
-    costs = _as_costs(values, directions)
+    costs = as_losses(values, directions)
     front = np.flatnonzero(non_dominated(values, directions))
     if len(front) == 0:
         raise InputError(
@@ -146,8 +154,8 @@ def tied_with_front(low: ArrayLike, high: ArrayLike, front: ArrayLike) -> tuple[
     return tuple(tuple(rows) for rows in ties)
 
 
-def _as_costs(values: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:
-    """The values as a matrix in which less is better."""
+def as_losses(values: ArrayLike, directions: Sequence[Direction]) -> NDArray[np.float64]:
+    """The values [N, M] as floats of which less is better; an `InputError` says where they are no such matrix."""
     matrix = np.asarray(values, dtype=np.float64)
     for direction in directions:
         if direction not in get_args(Direction):

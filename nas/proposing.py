@@ -13,7 +13,7 @@ from nas.trial import Trial
 from searchspaces.errors import InputError
 from searchspaces.space import Architecture
 
-# After so many repeats in a row the controller has converged: draw from the space itself.
+# Where so many suggestions are all known the controller has converged: draw from the space itself.
 _REPEATS = 64
 # A space up to this size is listed to find what is left of it.
 _LISTABLE = 200_000
@@ -94,10 +94,11 @@ class Proposer:
             tally.accepted += str(constraint) not in violated
 
     def _new(self, rng: np.random.Generator) -> Architecture | None:
-        for _ in range(_REPEATS):
-            (architecture,) = self._controller.suggest(1, rng)
-            if architecture not in self._seen:
-                return architecture
+        # Many at once the second time: a controller that ranks what it knows would give the same one again.
+        for count in (1, _REPEATS):
+            for architecture in self._controller.suggest(count, rng):
+                if architecture not in self._seen:
+                    return architecture
         if self._space.size <= len(self._seen):
             return None
         if self._space.size <= _LISTABLE:

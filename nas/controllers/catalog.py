@@ -8,6 +8,8 @@ from typing import Any
 from nas.adapters.searcher_controller import RaySearcher
 from nas.controllers.base import Controller
 from nas.controllers.evolution import Evolution
+from nas.controllers.local import LocalSearch
+from nas.controllers.nsga2 import NSGA2
 from nas.controllers.optuna import OptunaSampler
 from nas.controllers.random import RandomSearch
 from nas.options import call_with_options
@@ -19,6 +21,8 @@ CONTROLLERS: dict[str, Callable[..., Controller]] = {
     "evolution": Evolution,
     "optuna": OptunaSampler,
     "ray-searcher": RaySearcher,
+    "local": LocalSearch,
+    "nsga2": NSGA2,
 }
 
 

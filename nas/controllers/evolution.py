@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.pareto import Objective, non_dominated
+from nas.pareto import non_dominated
 from nas.problem import Problem
 from nas.trial import Trial
 from searchspaces.errors import InputError
@@ -62,7 +62,7 @@ class Evolution:
             if trial.state != "COMPLETE":
                 continue
             self._complete += 1
-            scores = tuple(self._score(trial, objective) for objective in self._objectives)
+            scores = tuple(-objective.loss(trial.metrics) for objective in self._objectives)
             if not any(math.isnan(score) for score in scores):
                 self._population.append((trial.architecture, scores))
 
@@ -80,11 +80,3 @@ class Evolution:
             return max(members, key=lambda member: member[1])[0]
         front = np.flatnonzero(non_dominated([member[1] for member in members], ["maximize"] * len(self._objectives)))
         return members[int(front[int(rng.integers(len(front)))])][0]
-
-    @staticmethod
-    def _score(trial: Trial, objective: Objective) -> float:
-        """Larger is better; a metric that is missing counts as not a number."""
-        value = trial.metrics.get(objective.metric)
-        if value is None or not math.isfinite(value):
-            return math.nan
-        return value if objective.direction == "maximize" else -value

@@ -70,3 +70,23 @@ def test_text(bound: float, text: str) -> None:
 def test_text_reads_back_as_the_same_bound(bound: float, comparison: str) -> None:
     constraint = Constraint(metric="latency_ms@host-cpu", comparison=comparison, bound=bound)
     assert Constraint.parse(str(constraint)) == constraint
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "excess"),
+    [
+        ("params <= 100", 150.0, 0.5),
+        ("params >= 100", 80.0, 0.2),
+        ("params <= 100", 100.0, 0.0),
+        ("latency_ms <= 0", 2.0, 2.0),
+        ("params <= 100", float("nan"), 0.0),
+    ],
+)
+def test_by_how_much_a_value_misses_its_bound(text: str, value: float, excess: float) -> None:
+    constraint = Constraint.parse(text)
+    assert constraint.excess({constraint.metric: value}) == pytest.approx(excess)
+    assert constraint.excess({}) == 0
+
+
+def test_an_excluded_bound_is_missed_by_a_trifle() -> None:
+    assert 0 < Constraint.parse("params < 100").excess({"params": 100.0}) < 1e-300
