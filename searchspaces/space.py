@@ -233,6 +233,20 @@ class SearchSpace(ABC):
             rows[:, column] = index
         return self._canonical(rows)
 
+    def canonical_indices(self, rows: Indices) -> Indices:
+        """Drawn rows ``[..., choices]`` as their architectures have them: blank what does not reach the network."""
+        flat = np.array(rows, dtype=np.int64).reshape(-1, len(self.choices))
+        return self._canonical(flat).reshape(np.shape(rows))
+
+    @cached_property
+    def drawable(self) -> NDArray[np.bool_]:
+        """Which values sampling can give every choice where it exists, pins kept: ``[choices, most values]``."""
+        mask = np.zeros((len(self.choices), max(len(choice.every_value) for choice in self.choices)), dtype=np.bool_)
+        for column in range(len(self.choices)):
+            if not self._is_blanked(column):
+                mask[column, list(self._reachable(column))] = True
+        return mask
+
     def from_indices(self, rows: Indices) -> list[Architecture]:
         """Architectures of canonical rows."""
         return [Architecture(self.name, tuple(row)) for row in rows.tolist()]

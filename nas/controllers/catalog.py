@@ -12,6 +12,7 @@ from nas.controllers.local import LocalSearch
 from nas.controllers.nsga2 import NSGA2
 from nas.controllers.optuna import OptunaSampler
 from nas.controllers.random import RandomSearch
+from nas.controllers.reinforce import Reinforce
 from nas.options import call_with_options
 from nas.problem import Problem
 from searchspaces.errors import unknown_name
@@ -23,6 +24,7 @@ CONTROLLERS: dict[str, Callable[..., Controller]] = {
     "ray-searcher": RaySearcher,
     "local": LocalSearch,
     "nsga2": NSGA2,
+    "reinforce": Reinforce,
 }
 
 
