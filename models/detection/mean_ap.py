@@ -7,7 +7,7 @@ import importlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,10 @@ from numpy.typing import NDArray
 from models.detection.annotations import Annotations
 from models.detection.postprocess import Detections
 from searchspaces.errors import InputError, MissingError
+
+_MOST: Final = 100
+# At which precision is read off, as the tool has them.
+_RECALLS: Final = np.linspace(0, 1, 101)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,31 +47,116 @@ def mean_ap(truth: Annotations, found: Sequence[Detections], image: tuple[int, i
         InputError: other pictures, or none that has a box.
         MissingError: pycocotools is not installed.
     """
-    if len(truth) != len(found):
-        raise InputError(f"detections: expected those of {len(truth)} pictures, got {len(found)}; detect in each.")
-    occurring = np.unique(truth.classes[~truth.ignored]).tolist()
-    if not occurring:
-        raise InputError("annotations: expected a box in at least one picture, got none; mAP has no value then.")
-    rows = _detection_rows(found, image)
+    occurring, rows = _occurring(truth, found), _detection_rows(found, image)
     if not len(rows):
         return MeanAP(map=0.0, map_50=0.0, map_75=0.0, per_class=dict.fromkeys(occurring, 0.0))
-    coco, coco_eval = _tools()
-    with contextlib.redirect_stdout(io.StringIO()):  # The tool reports its progress there.
-        expected = coco.COCO()
-        expected.dataset = _dataset(truth, image)
-        expected.createIndex()
-        evaluation = coco_eval.COCOeval(expected, expected.loadRes(rows), "bbox")
-        evaluation.params.catIds = [label + 1 for label in occurring]
-        evaluation.evaluate()
+    evaluation = _evaluated(truth, rows, occurring, image)
+    with contextlib.redirect_stdout(io.StringIO()):
         evaluation.accumulate()
-    # [IoU, recall, class, area, detections]: all areas, 100 detections.
-    precision = evaluation.eval["precision"][:, :, :, 0, 2]
+    # [IoU, recall, class, area, detections]: one area, one number of detections.
+    precision = evaluation.eval["precision"][:, :, :, 0, 0]
     return MeanAP(
         map=float(precision.mean()),
         map_50=float(precision[0].mean()),
         map_75=float(precision[5].mean()),
         per_class={label: float(precision[:, :, place].mean()) for place, label in enumerate(occurring)},
     )
+
+
+def map_interval(
+    truth: Annotations,
+    found: Sequence[Detections],
+    image: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    draws: int = 400,
+) -> tuple[float, float]:
+    """The 95 % interval of `map`: what it is over as many pictures drawn anew from these (Efron's bootstrap).
+
+    It says how much the figure hangs on which pictures were taken, not on the seed of the training.
+
+    Args:
+        truth, found, image: as in `mean_ap`, and so are the errors.
+        draws: samples of pictures; one without any box is left out.
+    """
+    occurring, rows, pictures = _occurring(truth, found), _detection_rows(found, image), len(truth)
+    if not len(rows):
+        return 0.0, 0.0
+    evaluation = _evaluated(truth, rows, occurring, image)
+    ranked = [
+        _Ranked.of(evaluation.evalImgs[start : start + pictures])
+        for start in range(0, len(evaluation.evalImgs), pictures)
+    ]
+    values = []
+    for _ in range(draws):
+        times = np.bincount(rng.integers(pictures, size=pictures), minlength=pictures)
+        present = [each.average_precision(times) for each in ranked if each.wanted @ times]
+        if present:
+            values.append(np.mean(present))
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranked:
+    """One class's detections in all pictures, the highest score first.
+
+    picture: [D], where each is.  right, wrong: [10, D], by IoU; one that lies on an ignored box is neither.
+    wanted: boxes of the class in each picture.
+    """
+
+    picture: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    wrong: NDArray[np.bool_]
+    wanted: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, evaluated: Sequence[Mapping[str, Any] | None]) -> _Ranked:
+        """From the tool's records of each picture; None where it holds neither box nor detection."""
+        wanted = [0 if each is None else int((np.asarray(each["gtIgnore"]) == 0).sum()) for each in evaluated]
+        held = [(number, each) for number, each in enumerate(evaluated) if each is not None]
+        order = np.argsort(-np.concatenate([each["dtScores"] for _, each in held]), kind="stable")
+        matched = np.concatenate([each["dtMatches"] for _, each in held], axis=1)[:, order] != 0
+        ignored = np.concatenate([each["dtIgnore"] for _, each in held], axis=1)[:, order] != 0
+        places = np.concatenate([np.full(len(each["dtScores"]), number) for number, each in held])
+        return cls(picture=places[order], right=matched & ~ignored, wrong=~matched & ~ignored, wanted=np.array(wanted))
+
+    def average_precision(self, times: NDArray[np.int64]) -> float:
+        """COCO's average precision where each picture is there so many times."""
+        weight = times[self.picture]
+        right, wrong = (np.cumsum(each * weight, axis=1) for each in (self.right, self.wrong))
+        recall = right / (self.wanted @ times)
+        precision = right / np.maximum(right + wrong, 1)
+        # At a recall the best precision of this or any higher one counts, and nothing beyond the highest.
+        best = np.flip(np.maximum.accumulate(np.flip(precision, 1), axis=1), 1)
+        best = np.concatenate([best, np.zeros((len(best), 1))], axis=1)
+        rows = [line[np.searchsorted(reached, _RECALLS)] for line, reached in zip(best, recall, strict=True)]
+        return float(np.mean(rows))
+
+
+def _occurring(truth: Annotations, found: Sequence[Detections]) -> list[int]:
+    """The classes that there are boxes of."""
+    if len(truth) != len(found):
+        raise InputError(f"detections: expected those of {len(truth)} pictures, got {len(found)}; detect in each.")
+    occurring: list[int] = np.unique(truth.classes[~truth.ignored]).tolist()
+    if not occurring:
+        raise InputError("annotations: expected a box in at least one picture, got none; mAP has no value then.")
+    return occurring
+
+
+def _evaluated(truth: Annotations, rows: NDArray[np.float64], occurring: Sequence[int], image: tuple[int, int]) -> Any:
+    """COCO's tool after it has matched detections to boxes, of any size, at most 100 a picture."""
+    coco, coco_eval = _tools()
+    with contextlib.redirect_stdout(io.StringIO()):  # The tool reports its progress there.
+        expected = coco.COCO()
+        expected.dataset = _dataset(truth, image)
+        expected.createIndex()
+        evaluation = coco_eval.COCOeval(expected, expected.loadRes(rows), "bbox")
+        params = evaluation.params
+        params.catIds = [label + 1 for label in occurring]
+        params.areaRng, params.areaRngLbl, params.maxDets = params.areaRng[:1], params.areaRngLbl[:1], [_MOST]
+        evaluation.evaluate()
+    return evaluation
 
 
 def check_tools() -> None:

@@ -15,7 +15,7 @@ from hardware_profiles.op_graph import OpGraph
 from hardware_profiles.read_tflite import read_tflite
 from models.detection.annotations import Annotations
 from models.detection.heads import check_detector, detector_anchors
-from models.detection.mean_ap import mean_ap
+from models.detection.mean_ap import map_interval, mean_ap
 from models.detection.postprocess import Detections, PostProcessing, detect
 from nas.detection_task import DetectionSplit, DetectionTask
 from nas.export.calibration import representative_rows
@@ -53,7 +53,8 @@ class DetectorFile:
 class DetectorExport(Exported):
     """What was written, and the figures that let it through.
 
-    nms: whether the files hold the post-processing.  test: `map` and `map_50`, each of `keras` and every precision.
+    nms: whether the files hold the post-processing.  test: `map`, the ends `map_low` and `map_high` of its 95 %
+    interval, and `map_50`, each of `keras` and every precision.
     """
 
     nms: bool
@@ -128,7 +129,7 @@ def export_detector(
         files = {each.file: each.tflite for each in made}
         write_staged(stage, files)
         measured = Cost.from_dict(measure(stage / out.name)).to_dict() if measure else None
-        test = maker.test(made)
+        test = maker.test(made, np.random.default_rng(seed))
         card = make_card(
             spec,
             task,
@@ -196,13 +197,19 @@ class _Maker:
             bounds=bounds,
         )
 
-    def test(self, made: Sequence[DetectorFile]) -> dict[str, dict[str, float]]:
-        """`map` and `map_50` on the test split, which is read here and nowhere else."""
+    def test(self, made: Sequence[DetectorFile], rng: np.random.Generator) -> dict[str, dict[str, float]]:
+        """`map` with the ends of its interval, and `map_50`, on the test split, which is read here and nowhere else."""
         split = self._task.split("test")
         found = {"keras": self._decoded(*self._heads(self._model, split.x))}
         found |= {each.precision: self._found(each.tflite, split)[0] for each in made}
         worth = {name: mean_ap(split.annotations, each, self._image) for name, each in found.items()}
-        return {metric: {name: getattr(each, metric) for name, each in worth.items()} for metric in ("map", "map_50")}
+        ends = {name: map_interval(split.annotations, each, self._image, rng) for name, each in found.items()}
+        return {
+            "map": {name: each.map for name, each in worth.items()},
+            "map_low": {name: low for name, (low, _) in ends.items()},
+            "map_high": {name: high for name, (_, high) in ends.items()},
+            "map_50": {name: each.map_50 for name, each in worth.items()},
+        }
 
     def _compare(self, tflite: bytes, precision: Precision) -> DetectorParity:
         found, error = self._found(tflite, self._held_out)

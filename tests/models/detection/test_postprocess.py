@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.detection.annotations import Annotations
 from models.detection.boxes import iou
-from models.detection.mean_ap import mean_ap
+from models.detection.mean_ap import map_interval, mean_ap
 from models.detection.postprocess import Detections, PostProcessing, detect, probabilities, suppress
 from searchspaces.errors import InputError, MissingError
 
@@ -140,10 +140,13 @@ def second_reckoning(pictures: Annotations, detections: list[Detections]) -> flo
     return float(np.mean(values))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_equals_a_second_reckoning(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    pictures, detections = [], []
+Pictures = list[tuple[NDArray[np.float32], list[int], list[bool]]]
+
+
+def random_pictures(rng: np.random.Generator) -> tuple[Pictures, list[Detections]]:
+    """Twelve pictures of four boxes and six detections, most of them nearly right."""
+    pictures: Pictures = []
+    detections = []
     for _ in range(12):
         boxes = random_boxes(rng, 4)
         labels = rng.integers(0, 3, 4)
@@ -152,9 +155,35 @@ def test_equals_a_second_reckoning(seed: int) -> None:
         again = np.where(rng.random(6) < 0.8, np.concatenate([labels, labels[:2]]), rng.integers(0, 3, 6))
         order = np.argsort(-(scores := rng.random(6)))
         detections.append(found(moved[order], again[order].tolist(), scores[order].tolist()))
+    return pictures, detections
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_a_second_reckoning(seed: int) -> None:
+    pictures, detections = random_pictures(np.random.default_rng(seed))
     value = mean_ap(truth(*pictures), detections, (1000, 1000)).map
     assert 0.05 < value < 0.95
     assert value == pytest.approx(second_reckoning(truth(*pictures), detections), abs=2e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_interval_is_that_of_pictures_drawn_anew(seed: int) -> None:
+    pictures, detections = random_pictures(np.random.default_rng(seed))
+    pictures[0] = (pictures[0][0], pictures[0][1], [True, False, False, True])
+    found_interval = map_interval(truth(*pictures), detections, (1000, 1000), np.random.default_rng(7), draws=5)
+    rng, values = np.random.default_rng(7), []
+    for _ in range(5):
+        rows = rng.integers(len(pictures), size=len(pictures))
+        drawn = mean_ap(truth(*(pictures[row] for row in rows)), [detections[row] for row in rows], (1000, 1000))
+        values.append(drawn.map)
+    assert found_interval == pytest.approx(tuple(np.quantile(values, (0.025, 0.975))), abs=1e-9)
+
+
+def test_pictures_that_are_all_alike_leave_no_doubt() -> None:
+    alike = truth(*[(BOX, [0], [False])] * 5)
+    options = {"image": (100, 100), "rng": np.random.default_rng(0)}
+    assert map_interval(alike, [found(BOX, [0], [0.9])] * 5, **options) == (1, 1)
+    assert map_interval(alike, [NOTHING] * 5, **options) == (0, 0)
 
 
 def test_without_boxes_or_with_other_pictures_it_has_no_value() -> None:
