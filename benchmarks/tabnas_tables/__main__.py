@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -47,11 +48,63 @@ def build(
 
     plan = Plan(layers=layers, seeds=seeds, networks=networks, recipe=Recipe(epochs=epochs))
     suffix = "" if networks is None else f"-{networks}"
-    command = shlex.join(["python", "-m", "benchmarks.tabnas_tables", *(Path(each).name for each in sys.argv[1:])])
     for name in names:
         path = out / f"{name}-{layers}{suffix}.csv"
-        build_table(read_data(name, data, train_rows=train_rows), plan, path, command=command, tell=_teller(name))
+        build_table(read_data(name, data, train_rows=train_rows), plan, path, command=_command(), tell=_teller(name))
         click.echo(f"written to {path}")
+
+
+@main.command()
+@click.argument("tables", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--steps", default=1000, show_default=True, type=click.IntRange(1), help="Of every policy.")
+@click.option("--runs", default=100, show_default=True, type=click.IntRange(2), help="Policies of every way.")
+@click.option("--learning-rate", "rates", multiple=True, default=(0.05, 0.1), show_default=True, type=float)
+@click.option("--share", default=0.1, show_default=True, help="Of the networks that the limit leaves.")
+@click.option("--csv", "out", default=RESULTS / "policies.csv", show_default=True, type=click.Path(path_type=Path))
+def policies(
+    tables: tuple[Path, ...], steps: int, runs: int, rates: tuple[float, ...], share: float, out: Path
+) -> None:
+    """Where policies end under rejection and under shaped rewards, on TABLES; by default on all that were built."""
+    from benchmarks.tabnas_tables.compare import POLICY_COLUMNS, policy_rows, ways, write_rows
+    from benchmarks.tabnas_tables.truth import read_truth
+
+    truths = (read_truth(path, share=share) for path in tables or _built())
+    every = [way for rate in rates for way in ways(rate)]
+    rows = (row for truth in truths for row in policy_rows(truth, every, steps=steps, runs=runs))
+    count = write_rows(out, POLICY_COLUMNS, _known(), rows)
+    click.echo(f"{count} rows written to {out}")
+
+
+@main.command()
+@click.argument("tables", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--trained", multiple=True, default=(5, 10, 20, 30), show_default=True, type=click.IntRange(1))
+@click.option("--seeds", default=50, show_default=True, type=click.IntRange(2), help="Searches of every controller.")
+@click.option("--share", default=0.1, show_default=True, help="Of the networks that the limit leaves.")
+@click.option("--csv", "out", default=RESULTS / "searches.csv", show_default=True, type=click.Path(path_type=Path))
+def searches(tables: tuple[Path, ...], trained: tuple[int, ...], seeds: int, share: float, out: Path) -> None:
+    """What controllers have found after so many trained networks, on TABLES; by default on all that were built."""
+    from benchmarks.tabnas_tables.compare import SEARCH_COLUMNS, search_rows, write_rows
+    from benchmarks.tabnas_tables.searches import CONTENDERS, Field
+    from benchmarks.tabnas_tables.truth import read_truth
+
+    fields = (Field(read_truth(path, share=share), path) for path in tables or _built())
+    rows = (row for field in fields for row in search_rows(field, CONTENDERS, trained=trained, seeds=seeds))
+    count = write_rows(out, SEARCH_COLUMNS, _known(), rows)
+    click.echo(f"{count} rows written to {out}")
+
+
+def _built() -> list[Path]:
+    """The tables of results that hold all of their space."""
+    return sorted(RESULTS.glob("*-[234].csv"))
+
+
+def _known() -> dict[str, str]:
+    return {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": _command()}
+
+
+def _command() -> str:
+    """What was typed, without this machine's folders."""
+    return shlex.join(["python", "-m", "benchmarks.tabnas_tables", *(Path(each).name for each in sys.argv[1:])])
 
 
 def _teller(name: str) -> Callable[[int, int], None]:

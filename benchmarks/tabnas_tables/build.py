@@ -56,14 +56,15 @@ def build_table(
 ) -> None:
     """Train what the CSV file at `path` lacks; each row is in the file before the next network is begun.
 
-    The JSON file beside it says how the rows came about; rows that came about otherwise are never mixed in.
+    A table of more networks goes on from one of fewer. The JSON file beside it says how the rows came about; rows that
+    came about otherwise are never mixed in.
 
     Raises:
-        InputError: the table was begun with other data, another plan or another recipe.
+        InputError: the table was begun with other data, another space, other seeds or another recipe.
     """
     space = TabNAS((data.features,), data.classes, layers=plan.layers)
     wanted = _in_order(space, plan)
-    about = _about(data, plan, len(wanted))
+    about = _about(data, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     _begin(path, plan, {**about, **_here(command)}, identity=about)
     rows = read_rows(path)
@@ -75,7 +76,7 @@ def build_table(
                 writer.writerow(rows[architecture.id])
                 stream.flush()
                 tell(len(rows), len(wanted))
-    _write(path, plan, [rows[each.id] for each in sorted(wanted, key=lambda each: each.indices)])
+    _write(path, plan, sorted(rows.values(), key=lambda row: space.parse(row["id"]).indices))
 
 
 def read_rows(path: Path) -> dict[str, Row]:
@@ -123,7 +124,7 @@ def _in_order(space: TabNAS, plan: Plan) -> list[Architecture]:
     return [every[index] for index in order[: plan.networks]]
 
 
-def _about(data: Data, plan: Plan, networks: int) -> dict[str, Any]:
+def _about(data: Data, plan: Plan) -> dict[str, Any]:
     """What two tables must have in common to be one; `space` is as in a search file."""
     return {
         "space": {"name": "tabnas", "input": [data.features], "classes": data.classes, "layers": plan.layers},
@@ -134,7 +135,6 @@ def _about(data: Data, plan: Plan, networks: int) -> dict[str, Any]:
         },
         "recipe": asdict(plan.recipe),
         "seeds": plan.seeds,
-        "networks": networks,
     }
 
 

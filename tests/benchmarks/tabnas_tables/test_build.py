@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +76,6 @@ def test_a_build_that_was_stopped_goes_on(folder, table, tmp_path, cut):
     ("plan", "what"),
     [
         (Plan(layers=2, seeds=1, networks=8, recipe=PLAN.recipe), "seeds"),
-        (Plan(layers=2, seeds=2, networks=9, recipe=PLAN.recipe), "networks"),
         (Plan(layers=3, seeds=2, networks=8, recipe=PLAN.recipe), "space"),
         (Plan(layers=2, seeds=2, networks=8, recipe=Recipe(epochs=3)), "recipe"),
     ],
@@ -85,6 +85,13 @@ def test_rows_of_another_plan_are_not_mixed_in(folder, table, plan, what):
     with pytest.raises(InputError, match=f"expected the .*{what}"):
         build_table(read_data("rings", folder), plan, table, command="other")
     assert table.read_bytes() == before
+
+
+def test_a_table_grows_from_one_of_fewer_networks(folder, table, tmp_path):
+    path = tmp_path / table.name
+    for networks in (3, PLAN.networks, 5):
+        build_table(read_data("rings", folder), replace(PLAN, networks=networks), path, command="")
+    assert without_seconds(path) == without_seconds(table)
 
 
 def test_any_search_can_read_it(table):
