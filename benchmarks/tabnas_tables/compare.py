@@ -84,17 +84,20 @@ def charged(every: Floats, found: Floats) -> Floats:
 
 
 def write_rows(path: Path, columns: Sequence[str], known: Mapping[str, str], rows: Iterable[dict[str, Any]]) -> int:
-    """Write the rows as they come, each with what is known of all; how many they were."""
+    """Write the rows, each with what is known of all, in place of older ones of their tables; how many they were."""
+    new = [{**known, **row} for row in rows]
+    tables = {row["table"] for row in new}
+    kept = []
+    if path.exists():
+        kept = [
+            row for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()) if row["table"] not in tables
+        ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    count = 0
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, columns)
         writer.writeheader()
-        for row in rows:
-            writer.writerow({**known, **row})
-            stream.flush()
-            count += 1
-    return count
+        writer.writerows(sorted([*kept, *new], key=lambda row: row["table"]))
+    return len(new)
 
 
 def _finals(truth: Truth, found: Finals) -> dict[str, str]:

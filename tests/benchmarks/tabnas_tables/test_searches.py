@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.tabnas_tables.__main__ import main
+from benchmarks.tabnas_tables.compare import write_rows
 from benchmarks.tabnas_tables.searches import CONTENDERS, EVOLUTION, RANDOM, REJECTION, Field, shaped
 from benchmarks.tabnas_tables.truth import read_truth
 
@@ -54,3 +55,10 @@ def test_the_commands_write_what_they_found(full_table, tmp_path):
     for row in found[policies]:
         assert 0 <= float(row["mode_feasible_low"]) <= float(row["mode_feasible"]) <= 1
         assert float(row["mode_regret_low"]) <= float(row["mode_regret"]) <= float(row["mode_regret_high"])
+
+
+def test_rows_take_the_place_of_older_ones_of_their_table(tmp_path):
+    path, columns = tmp_path / "rows.csv", ("at", "table", "value")
+    write_rows(path, columns, {"at": "then"}, [{"table": "b", "value": 1}, {"table": "a", "value": 2}])
+    assert write_rows(path, columns, {"at": "now"}, [{"table": "a", "value": 3}, {"table": "a", "value": 4}]) == 2
+    assert path.read_text(encoding="utf-8").split() == ["at,table,value", "now,a,3", "now,a,4", "then,b,1"]
