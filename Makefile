@@ -12,7 +12,7 @@ install: $(STAMP)  ## make .venv with everything in it
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,detection,dev,ethos,peers,video]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[compress,detection,dev,device,ethos,peers,video]'
 	@touch $@
 
 test: $(STAMP)  ## run the tests

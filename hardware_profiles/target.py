@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hardware_profiles.cost import Cost
+from hardware_profiles.devices.android_target import AndroidTarget
 from hardware_profiles.edgetpu_target import EdgeTPUTarget
 from hardware_profiles.ethos_target import EthosTarget
 from hardware_profiles.host_target import HostTarget
@@ -117,6 +118,7 @@ def load_target(name: str | Path) -> Target:
 
 
 _RUNNERS: Mapping[str, Callable[[TargetFile], Target]] = {
+    "android": AndroidTarget,
     "edgetpu": EdgeTPUTarget,
     "host": HostTarget,
     "proxylessnas-table": ProxylessNASTable,

@@ -19,6 +19,9 @@ bias = 92.136
 [compiler]                             # for compiled targets: settings of their compiler
 accelerator = "ethos-u55-128"
 
+[device]                               # for measured ones that are not this machine: see docs/devices.md
+serial = ""
+
 [validated]                            # for predicted targets: how far held-out rows were off
 rows = 500
 """
@@ -45,7 +48,7 @@ KINDS = ("cpu", "gpu", "dsp", "edgetpu", "npu")
 ALL_BUILTIN = "all builtin"
 _TEXTS = ("name", "kind", "method", "runner", "runtime", "description")
 _KEYS = (*_TEXTS, "precisions", "threads", "supported_ops")
-_TABLES = ("measurement", "coefficients", "compiler", "validated")
+_TABLES = ("measurement", "coefficients", "compiler", "device", "validated")
 _MEASUREMENT = ("runs", "warmup", "passes", "max_spread", "time_limit_s")
 _VALIDATED = ("rows", "mape", "within_10pct", "spearman", "kendall")
 
@@ -54,7 +57,8 @@ _VALIDATED = ("rows", "mape", "within_10pct", "spearman", "kendall")
 class TargetFile:
     """The checked content of a target's TOML file; `supported_ops` None stands for all built-in ops.
 
-    `coefficients` and `compiler` are checked by the runner that takes them; `source` is the file, for its messages.
+    `coefficients`, `compiler` and `device` are checked by the runner that takes them; `source` is the file, for its
+    messages.
     """
 
     name: str
@@ -69,6 +73,7 @@ class TargetFile:
     measurement: Mapping[str, Any]
     coefficients: Mapping[str, Any]
     compiler: Mapping[str, str]
+    device: Mapping[str, Any]
     validated: Mapping[str, float] | None
     source: str
 
@@ -182,6 +187,7 @@ def read_target_file(source: Traversable, runners: tuple[str, ...]) -> TargetFil
         measurement=_numbers(source, "measurement", data.get("measurement", {}), _MEASUREMENT),
         coefficients=data.get("coefficients", {}),
         compiler=_words(source, "compiler", data.get("compiler", {})),
+        device=_table(source, "device", data.get("device", {})),
         validated=_numbers(source, "validated", data["validated"], _VALIDATED) if "validated" in data else None,
         source=str(source),
     )
@@ -204,13 +210,17 @@ def _threads(source: Traversable, given: object) -> int:
     return given
 
 
-def _words(source: Traversable, table: str, given: object) -> dict[str, str]:
+def _table(source: Traversable, table: str, given: object) -> dict[str, Any]:
     if not isinstance(given, dict):
-        raise _bad_key(source, table, "a table of names", given)
-    for key, word in given.items():
+        raise _bad_key(source, table, "a table", given)
+    return given
+
+
+def _words(source: Traversable, table: str, given: object) -> dict[str, str]:
+    for key, word in _table(source, table, given).items():
         if not isinstance(word, str) or not word:
             raise _bad_key(source, f"{table}.{key}", "a name", word)
-    return given
+    return _table(source, table, given)
 
 
 def _numbers(source: Traversable, table: str, given: object, known: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hardware_profiles.memory import peak_activation_bytes, plan_arena
 from hardware_profiles.op_graph import OpGraph, Precision
 from hardware_profiles.target import Target
 from nas.constraints import Constraint
-from searchspaces.errors import InputError, unknown_name
+from searchspaces.errors import InputError, NoResultError, unknown_name
 from searchspaces.space import Architecture, SearchSpace
 from searchspaces.spec import NetworkSpec
 
@@ -165,7 +165,11 @@ class NetworkCosts:
                 reason = f"{unsupported[0]} on {target.name}"
                 return Assessment(metrics=values, costs=records, checked=checked, reason=reason)
             if metric not in found:
-                found |= {cost.key: cost for cost in target.costs(graph)}
+                try:
+                    found |= {cost.key: cost for cost in target.costs(graph)}
+                except NoResultError as error:
+                    # A device that cannot run one network is no reason to end the search; one that is gone is.
+                    return Assessment(metrics=values, costs=records, checked=checked, reason=f"{metric}: {error}")
             cost = found[metric]
             values[metric] = cost.value
             records.append(cost.to_dict())

@@ -12,7 +12,7 @@ from hardware_profiles.op_graph import OpGraph
 from hardware_profiles.target import load_target
 from nas.constraints import Constraint
 from nas.costing import STATIC_METRICS, NetworkCosts, check_gates
-from searchspaces.errors import InputError
+from searchspaces.errors import InputError, NoResultError
 from searchspaces.proxylessnas import ProxylessNAS
 from searchspaces.tabnas import TabNAS
 
@@ -142,6 +142,16 @@ def test_a_cost_without_bound_is_found_and_kept() -> None:
 def test_unknown_names_are_refused(metric: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         costs(FakeTarget("phone", 1.0)).check_names(["params", metric])
+
+
+def test_a_network_that_a_device_cannot_run_is_infeasible_with_the_device_s_words() -> None:
+    class Refusing(FakeTarget):
+        def costs(self, graph: OpGraph) -> tuple[FakeCost, ...]:
+            raise NoResultError("phone: the gpu delegate runs none of the network")
+
+    found = costs(Refusing("phone", 1.0)).assess(ONE, ["params", "latency_ms@phone"], ())
+    assert found.reason == "latency_ms@phone: phone: the gpu delegate runs none of the network"
+    assert found.metrics == {"params": PARAMS}
 
 
 def test_known_names_pass() -> None:
