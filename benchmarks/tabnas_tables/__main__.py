@@ -26,6 +26,7 @@ def main() -> None:
 @click.option("--layers", default=2, show_default=True, type=click.IntRange(2, 4), help="Hidden layers.")
 @click.option("--seeds", default=2, show_default=True, type=click.IntRange(1), help="Trainings of each network.")
 @click.option("--networks", type=click.IntRange(1), help="Only so many, a uniform sample; by default all.")
+@click.option("--most-params", type=click.IntRange(1), help="Only networks with up to so many parameters.")
 @click.option("--train-rows", default=4000, show_default=True, type=click.IntRange(1), help="Rows to train on.")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="Passes over these rows.")
 @click.option("--out", default=RESULTS, show_default=True, type=click.Path(file_okay=False, path_type=Path))
@@ -35,21 +36,24 @@ def build(
     layers: int,
     seeds: int,
     networks: int | None,
+    most_params: int | None,
     train_rows: int,
     epochs: int,
     out: Path,
 ) -> None:
-    """Train every network of each set whose file is in the folder DATA; the same command goes on after a stop."""
+    """Train every network of each set whose file is in the folder DATA.
+
+    The same command goes on after a stop; a table that was begun with fewer networks grows.
+    """
     # Before NumPy is loaded: products this small are slower on several threads.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from benchmarks.tabnas_tables.build import Plan, build_table
     from benchmarks.tabnas_tables.data import read_data
     from benchmarks.tabnas_tables.mlp import Recipe
 
-    plan = Plan(layers=layers, seeds=seeds, networks=networks, recipe=Recipe(epochs=epochs))
-    suffix = "" if networks is None else f"-{networks}"
+    plan = Plan(layers=layers, seeds=seeds, networks=networks, most_params=most_params, recipe=Recipe(epochs=epochs))
     for name in names:
-        path = out / f"{name}-{layers}{suffix}.csv"
+        path = out / f"{name}-{layers}.csv"
         build_table(read_data(name, data, train_rows=train_rows), plan, path, command=_command(), tell=_teller(name))
         click.echo(f"written to {path}")
 
@@ -87,7 +91,7 @@ def searches(tables: tuple[Path, ...], trained: tuple[int, ...], seeds: int, sha
     from benchmarks.tabnas_tables.searches import CONTENDERS, Field
     from benchmarks.tabnas_tables.truth import read_truth
 
-    fields = (Field(read_truth(path, share=share), path) for path in tables or _built())
+    fields = (Field(read_truth(path, share=share)) for path in tables or _built())
     rows = (row for field in fields for row in search_rows(field, CONTENDERS, trained=trained, seeds=seeds))
     count = write_rows(out, SEARCH_COLUMNS, _known(), rows)
     click.echo(f"{count} rows written to {out}")

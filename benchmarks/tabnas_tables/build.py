@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import platform
 import time
@@ -33,11 +34,13 @@ class Plan:
     layers: hidden layers of every network.
     seeds: trainings of each network, with seeds 0, 1, ….
     networks: how many, a uniform sample; None is all of the space.
+    most_params: leave out what has more parameters; None leaves out nothing.
     """
 
     layers: int
     seeds: int = 1
     networks: int | None = None
+    most_params: int | None = None
     recipe: Recipe = Recipe()  # noqa: RUF009 (frozen)
 
     def __post_init__(self) -> None:
@@ -66,7 +69,7 @@ def build_table(
     wanted = _in_order(space, plan)
     about = _about(data, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _begin(path, plan, {**about, **_here(command)}, identity=about)
+    _begin(path, plan, about, command)
     rows = read_rows(path)
     with path.open("a", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, plan.columns)
@@ -121,7 +124,9 @@ def _trained(space: TabNAS, architecture: Architecture, data: Data, plan: Plan) 
 def _in_order(space: TabNAS, plan: Plan) -> list[Architecture]:
     every = list(space.enumerate())
     order = np.random.default_rng(_ORDER_SEED).permutation(len(every))
-    return [every[index] for index in order[: plan.networks]]
+    drawn = [every[index] for index in order[: plan.networks]]
+    most = math.inf if plan.most_params is None else plan.most_params
+    return [architecture for architecture in drawn if space.network(architecture).params <= most]
 
 
 def _about(data: Data, plan: Plan) -> dict[str, Any]:
@@ -138,30 +143,25 @@ def _about(data: Data, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _here(command: str) -> dict[str, str]:
-    return {
-        "command": command,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": platform.machine(),
-        "numpy": np.__version__,
-    }
-
-
-def _begin(path: Path, plan: Plan, record: dict[str, Any], *, identity: dict[str, Any]) -> None:
-    """Make the two files, or check those that are there and drop a row that was cut off."""
-    if not path.exists():
-        path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+def _begin(path: Path, plan: Plan, about: dict[str, Any], command: str) -> None:
+    """Make the two files, or check those that are there, drop a row that was cut off, and note the command."""
+    if path.exists():
+        known = read_about(path)
+        if differing := [key for key, value in about.items() if known.get(key) != value]:
+            raise InputError(
+                f"table {path}: expected the {', '.join(differing)} that it was begun with, got others; "
+                "use another --out, or remove the table to begin it again."
+            )
+        text = path.read_bytes()
+        if not text.endswith(b"\n"):
+            os.truncate(path, text.rfind(b"\n") + 1)
+        about = known
+    else:
         _write(path, plan, [])
-        return
-    known = read_about(path)
-    if differing := [key for key, value in identity.items() if known.get(key) != value]:
-        raise InputError(
-            f"table {path}: expected the {', '.join(differing)} that it was begun with, got others; "
-            "use another --out, or remove the table to begin it again."
-        )
-    text = path.read_bytes()
-    if not text.endswith(b"\n"):
-        os.truncate(path, text.rfind(b"\n") + 1)
+    now = {"command": command, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    machine = {"machine": platform.machine(), "numpy": np.__version__}
+    record = {**about, "builds": [*about.get("builds", []), {**now, **machine}]}
+    path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def _write(path: Path, plan: Plan, rows: list[Row]) -> None:

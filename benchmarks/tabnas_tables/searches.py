@@ -6,6 +6,7 @@ instead: what it trains over the limit is paid for like any other, and can never
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.tabnas_tables.truth import JUDGED, SEEN, Floats, Truth
+from benchmarks.tabnas_tables.truth import Floats, Truth
 from nas.constraints import Constraint
 from nas.controllers.catalog import create_controller
 from nas.costing import NetworkCosts
@@ -64,10 +65,12 @@ CONTENDERS: Final = (
 class Field:
     """A table as the ground that contenders run on."""
 
-    def __init__(self, truth: Truth, path: Path) -> None:
+    def __init__(self, truth: Truth) -> None:
         self.truth = truth
-        columns = {"accuracy": SEEN, "params": "params", "test_accuracy": JUDGED}
-        self._table = TableEvaluator(truth.space, path=str(path), metrics=columns)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "table.csv"
+            truth.write(path)
+            self._table = TableEvaluator(truth.space, path=str(path))
         self._problems = {limited: self._problem(limited) for limited in (True, False)}
 
     def run(self, contender: Contender, *, trained: int, seed: int) -> Floats:

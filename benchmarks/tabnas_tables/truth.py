@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.tabnas_tables.build import read_about, read_rows
+from benchmarks.tabnas_tables.build import Row, read_about, read_rows, widths
+from benchmarks.tabnas_tables.filling import Filling, fill
 from searchspaces.errors import InputError
 from searchspaces.space import Architecture, Indices
 from searchspaces.tabnas import TabNAS
@@ -32,6 +34,7 @@ class Truth:
     seen: validation accuracy of one training: what a search is told.
     judged: test accuracy, the mean over the trainings: what it is judged by.
     limit: the most parameters a network may have.
+    filling: of what was not trained, all of it over the limit; None where everything was.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Truth:
     seen: Floats
     judged: Floats
     limit: int
+    filling: Filling | None = None
 
     @cached_property
     def feasible(self) -> Mask:
@@ -78,6 +82,15 @@ class Truth:
         widths = {f"width_{layer}": self._widths[index] for layer, index in enumerate(cell, start=1)}
         return self.space.architecture(**widths)
 
+    def write(self, path: Path) -> None:
+        """As a table that `evaluator: table` reads, with the columns accuracy, test_accuracy and params."""
+        with path.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["id", "accuracy", "test_accuracy", "params"])
+            for cell in np.ndindex(*self.params.shape):
+                figures = (float(array[cell]) for array in (self.seen, self.judged, self.params))
+                writer.writerow([self.architecture(cell).id, *figures])
+
     @cached_property
     def _widths(self) -> tuple[Any, ...]:
         return next(choice.values for choice in self.space.choices if choice.name == "width_1")
@@ -87,27 +100,46 @@ def read_truth(path: Path, *, share: float = FEASIBLE_SHARE) -> Truth:
     """The table at `path`, with the limit that the given share of its networks keeps.
 
     Raises:
-        InputError: the table has not all networks of its space, or the share leaves none.
+        InputError: the table lacks a network within the limit; those over it are filled in (`filling`).
     """
     if not 0 < share <= 1:
         raise InputError(f"share: expected above 0 and up to 1, got {share}; the paper has about 0.1.")
-    about = read_about(path)
-    space = table_space(about)
+    space = table_space(read_about(path))
     rows = read_rows(path)
     every = list(space.enumerate())
-    if absent := sum(architecture.id not in rows for architecture in every):
-        raise InputError(
-            f"table {path}: expected all {len(every)} networks of its space, got {len(every) - absent}; "
-            "finish it with the command in its JSON file."
-        )
-    shape = (round(len(every) ** (1 / int(about["space"]["layers"]))),) * int(about["space"]["layers"])
-    columns = {
-        column: np.array([float(rows[architecture.id][column]) for architecture in every]).reshape(shape)
-        for column in ("params", SEEN, JUDGED)
-    }
-    params = columns["params"]
+    params = np.array([_params(space, architecture, rows) for architecture in every])
     limit = int(np.quantile(params, share, method="inverted_cdf"))
-    return Truth(name=path.stem, space=space, params=params, seen=columns[SEEN], judged=columns[JUDGED], limit=limit)
+    known = np.array([architecture.id in rows for architecture in every])
+    if absent := int((~known & (params <= limit)).sum()):
+        raise InputError(
+            f"table {path}: expected all {int((params <= limit).sum())} networks within {limit} parameters, got "
+            f"{absent} less; go on building it, or lower the share."
+        )
+    accuracies = {
+        column: np.array([float(rows[each.id][column]) if each.id in rows else np.nan for each in every])
+        for column in (SEEN, JUDGED)
+    }
+    filling = None
+    if not known.all():
+        hidden = np.array([widths(space, architecture) for architecture in every], dtype=np.float64)
+        for column, values in accuracies.items():
+            accuracies[column], filling = fill(hidden, params, values)
+    layers = len(widths(space, every[0]))
+    shape = (round(len(every) ** (1 / layers)),) * layers
+    return Truth(
+        name=path.stem,
+        space=space,
+        params=params.reshape(shape),
+        seen=accuracies[SEEN].reshape(shape),
+        judged=accuracies[JUDGED].reshape(shape),
+        limit=limit,
+        filling=filling,
+    )
+
+
+def _params(space: TabNAS, architecture: Architecture, rows: Mapping[str, Row]) -> float:
+    row = rows.get(architecture.id)
+    return float(row["params"]) if row else float(space.network(architecture).params)
 
 
 def table_space(about: Mapping[str, Any]) -> TabNAS:

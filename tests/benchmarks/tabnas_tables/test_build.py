@@ -57,7 +57,7 @@ def test_a_row_says_what_a_network_is_and_what_each_training_came_to(table):
     about = read_about(table)
     assert about["space"] == {"name": "tabnas", "input": [2], "classes": 3, "layers": 2}
     assert about["data"]["rows"] == {"train": 192, "validation": 48, "test": 60}
-    assert about["command"] == "a command"
+    assert [build["command"] for build in about["builds"]] == ["a command"]
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
@@ -69,7 +69,7 @@ def test_a_build_that_was_stopped_goes_on(folder, table, tmp_path, cut):
     build_table(read_data("rings", folder), PLAN, path, command="again", tell=lambda done, of: trained.append(done))
     assert 0 < len(trained) < PLAN.networks
     assert without_seconds(path) == without_seconds(table)
-    assert read_about(path)["command"] == "a command"
+    assert [build["command"] for build in read_about(path)["builds"]] == ["a command", "again"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,10 @@ def test_a_table_grows_from_one_of_fewer_networks(folder, table, tmp_path):
     for networks in (3, PLAN.networks, 5):
         build_table(read_data("rings", folder), replace(PLAN, networks=networks), path, command="")
     assert without_seconds(path) == without_seconds(table)
+    build_table(read_data("rings", folder), replace(PLAN, networks=60, most_params=2000), path, command="")
+    added = {text: row for text, row in read_rows(path).items() if text not in read_rows(table)}
+    assert added
+    assert all(int(row["params"]) <= 2000 for row in added.values())
 
 
 def test_any_search_can_read_it(table):

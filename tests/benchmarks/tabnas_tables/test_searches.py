@@ -15,13 +15,13 @@ from benchmarks.tabnas_tables.truth import read_truth
 
 
 @pytest.fixture(scope="module")
-def field(truth, full_table):
-    return Field(truth, full_table)
+def field(truth):
+    return Field(truth)
 
 
 @pytest.mark.parametrize("contender", [RANDOM, EVOLUTION, REJECTION], ids=lambda each: each.label)
 def test_all_networks_within_the_limit_hold_the_best_to_see(full_table, contender):
-    field = Field(read_truth(full_table, share=0.03), full_table)
+    field = Field(read_truth(full_table, share=0.03))
     within = int(field.truth.feasible.sum())
     regrets = field.run(contender, trained=within, seed=0)
     assert np.isfinite(regrets).all()
