@@ -7,15 +7,16 @@ measured separately: for comparisons with figures whose optimum is over all rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from searchspaces.architecture_graph import ArchitectureGraphs, edge_cells
 from searchspaces.blocks import Block, CellBlock, ConvBlock, DenseBlock, PoolBlock, RescaleBlock, SoftmaxBlock
-from searchspaces.blocks.cells import CELL_EDGES, CELL_OPS, NormBlock, ReductionBlock, live_edges
+from searchspaces.blocks.cells import CELL_EDGES, CELL_OPS, NONE, NormBlock, ReductionBlock, live_edges
 from searchspaces.errors import InputError
 from searchspaces.layers import Shape
 from searchspaces.nasbench201_cell import EXAMPLE, Cell, cell_text, network_classes, parse_cell
@@ -79,6 +80,12 @@ class NASBench201Cells(SearchSpace):
             names = [f"cell{stage}_{number}" for number in range(1, _CELLS + 1)]
             blocks += [CellBlock(name=name, cell_ops=cell, bn_epsilon=epsilon) for name in names]
         return [*blocks, NormBlock(name="last", bn_epsilon=epsilon), PoolBlock()]
+
+    def architecture_graphs(self, architectures: Sequence[Architecture]) -> ArchitectureGraphs:
+        """One node an operation, and two for the cell's input and output; what reaches no output is left out."""
+        rows = np.array([architecture.indices for architecture in architectures], dtype=np.int64)
+        rows = rows.reshape(len(architectures), len(CELL_EDGES))
+        return edge_cells(rows, CELL_EDGES, none=CELL_OPS.index(NONE), count=len(CELL_OPS))
 
     def _native_values(self, text: str) -> dict[str, Value] | None:
         if not text.startswith("|"):

@@ -11,6 +11,7 @@ from nas.controllers.evolution import Evolution
 from nas.controllers.local import LocalSearch
 from nas.controllers.nsga2 import NSGA2
 from nas.controllers.optuna import OptunaSampler
+from nas.controllers.predictor import Predictor
 from nas.controllers.random import RandomSearch
 from nas.controllers.reinforce import Reinforce
 from nas.options import call_with_options
@@ -25,6 +26,7 @@ CONTROLLERS: dict[str, Callable[..., Controller]] = {
     "local": LocalSearch,
     "nsga2": NSGA2,
     "reinforce": Reinforce,
+    "predictor": Predictor,
 }
 
 

@@ -1,1 +1,0 @@
-"""Searches that are killed again and again, and whether they end as if nothing had happened."""

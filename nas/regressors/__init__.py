@@ -1,0 +1,1 @@
+"""Regressors: what an architecture will be worth, guessed from those that were tried."""
