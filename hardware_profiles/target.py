@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hardware_profiles.cost import Cost
 from hardware_profiles.devices.android_target import AndroidTarget
+from hardware_profiles.devices.board_target import BoardTarget
+from hardware_profiles.devices.command_target import CommandTarget
 from hardware_profiles.edgetpu_target import EdgeTPUTarget
 from hardware_profiles.ethos_target import EthosTarget
 from hardware_profiles.host_target import HostTarget
@@ -119,6 +121,8 @@ def load_target(name: str | Path) -> Target:
 
 _RUNNERS: Mapping[str, Callable[[TargetFile], Target]] = {
     "android": AndroidTarget,
+    "board": BoardTarget,
+    "command": CommandTarget,
     "edgetpu": EdgeTPUTarget,
     "host": HostTarget,
     "proxylessnas-table": ProxylessNASTable,

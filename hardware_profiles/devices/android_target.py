@@ -17,12 +17,13 @@ from hardware_profiles.devices.adb import FOLDER, AdbDevice, DeviceState
 from hardware_profiles.devices.android_settings import read_settings
 from hardware_profiles.devices.benchmark_command import benchmark_command
 from hardware_profiles.devices.benchmark_log import BenchmarkLog, last_words, parse_benchmark_log
+from hardware_profiles.devices.device_target import DeviceTarget
 from hardware_profiles.devices.op_profile import Unit, parse_op_profile
-from hardware_profiles.target_file import FileTarget, TargetFile
-from searchspaces.errors import InputError, NoResultError, unknown_name
+from hardware_profiles.target_file import TargetFile
+from searchspaces.errors import InputError, NoResultError
 
 if TYPE_CHECKING:
-    from hardware_profiles.op_graph import OpGraph
+    pass
 
 # Android's "severe": clocks are being lowered.
 _HOT: Final = 3
@@ -30,8 +31,11 @@ _GRACE_S: Final = 60
 _WRONG_BINARY: Final = ("not executable", "exec format error", "cannot link executable", "no such file", "not found")
 
 
-class AndroidTarget(FileTarget):
+class AndroidTarget(DeviceTarget):
     """A phone of the file's `[device]` table. It is looked for when the first network comes.
+
+    A tool for another processor is an `InputError`; a delegate that runs none of a network, a phone that stays hot and
+    a run without times are `NoResultError`s.
 
     Args:
         file: the target's file.
@@ -42,53 +46,6 @@ class AndroidTarget(FileTarget):
         super().__init__(file)
         self._settings = read_settings(file.device, threads=file.threads, source=file.source)
         self._sleep = sleep
-
-    def unsupported(self, graph: OpGraph) -> tuple[str, ...]:
-        known = self._file.supported_ops
-        kinds = dict.fromkeys(op.kind for op in graph.ops)
-        reasons = [
-            f"unsupported op {kind}"
-            for kind in kinds
-            if (kind.startswith("CUSTOM") if known is None else kind not in known)
-        ]
-        if graph.precision not in self.precisions:
-            reasons.append(f"precision {graph.precision}")
-        return tuple(reasons)
-
-    def cost(
-        self,
-        graph: OpGraph,
-        *,
-        precision: str | None = None,
-        threads: int | None = None,
-        runs: int | None = None,
-        seed: int = 0,
-    ) -> Cost:
-        """Time a network with random weights on the phone.
-
-        Raises:
-            InputError: the target does not take the network, or the tool is built for another processor.
-            NoResultError: the tool gives no time, the delegate runs none of it, or the phone stays hot.
-            MissingError: no adb, no phone, or it went away.
-        """
-        from hardware_profiles.write_tflite import write_tflite
-
-        if reasons := self.unsupported(graph):
-            raise InputError(
-                f"{self.name}: expected a network it runs, got {', '.join(reasons)}; choose another network or target."
-            )
-        self._check_options(precision, graph.precision, threads, runs)
-        return self._measured(write_tflite(graph, seed=seed), graph.precision)
-
-    def cost_of_file(
-        self, path: Path, *, precision: str | None = None, threads: int | None = None, runs: int | None = None
-    ) -> Cost:
-        """Time a .tflite file on the phone; errors as for `cost`."""
-        from hardware_profiles.read_tflite import read_tflite
-
-        found = read_tflite(path).precision
-        self._check_options(precision, found, threads, runs)
-        return self._measured(path.read_bytes(), found)
 
     def per_op(self, path: Path, *, threads: int | None = None) -> list[dict[str, Any]]:
         """Each operator's mean time, from a run of its own that is slower than an ordinary one."""
@@ -115,19 +72,19 @@ class AndroidTarget(FileTarget):
         digest = hashlib.sha256(content).hexdigest()[:12]
         return self._pushed(content, f"benchmark_model-{digest}"), digest
 
-    def _measured(self, content: bytes, precision: str) -> Cost:
-        model = self._pushed_model(content)
+    def measured(self, model: bytes, precision: str) -> tuple[Cost, ...]:
+        path = self._pushed_model(model)
         try:
             for attempt in range(self._settings.attempts):
                 if attempt:
                     self._sleep(self._settings.cooldown_s)
                 before = self._cool()
-                logs = [self._run(model) for _ in range(self._settings.passes)]
+                logs = [self._run(path) for _ in range(self._settings.passes)]
                 if _spread(logs) <= self._settings.max_spread:
                     break
         finally:
-            self._device.remove(model)
-        return self._record(logs, before, self._device.state(), precision)
+            self._device.remove(path)
+        return (self._record(logs, before, self._device.state(), precision),)
 
     def _cool(self) -> DeviceState:
         """The phone's state once it is not hot."""
@@ -167,6 +124,10 @@ class AndroidTarget(FileTarget):
             )
         return log
 
+    @property
+    def _runs(self) -> int:
+        return self._settings.options.runs
+
     def _pushed_model(self, content: bytes) -> str:
         return self._pushed(content, f"{hashlib.sha256(content).hexdigest()[:12]}.tflite")
 
@@ -177,18 +138,6 @@ class AndroidTarget(FileTarget):
         if size.strip() != str(len(content)):
             self._device.push(content, path)
         return path
-
-    def _check_options(self, precision: str | None, found: str, threads: int | None, runs: int | None) -> None:
-        if precision is not None and precision != found:
-            raise unknown_name("precision", precision, (found,))
-        for name, given, own in (
-            ("threads", threads, self._file.threads),
-            ("runs", runs, self._settings.options.runs),
-        ):
-            if given is not None and given != own:
-                raise InputError(
-                    f"{name}: expected {own}, as {self.name} has it, got {given}; change its file instead."
-                )
 
     def _record(self, logs: Sequence[BenchmarkLog], before: DeviceState, after: DeviceState, precision: str) -> Cost:
         minima = [log.min_us / 1e3 for log in logs]
