@@ -17,7 +17,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from nas.constraints import Constraint
 from nas.controllers.base import Controller
+from nas.costing import Assessment, NoCosts, check
 from nas.pareto import Objective
 from nas.problem import Problem
 from nas.proposing import Proposer
@@ -88,8 +90,10 @@ def check_controller(factory: Factory, *, space: SearchSpace | None = None, seed
             check_replay(factory, each, objectives, seed=seed)
             check_fruitless_trials(factory, each, objectives, seed=seed)
             check_bad_metrics(factory, each, objectives, seed=seed)
+            check_any_order(factory, each, objectives, seed=seed)
         for pins in _SMALL:
             check_exhausted(factory, ToySpace(**pins), objectives, seed=seed)
+            check_limits(factory, ToySpace(**pins), objectives, seed=seed)
 
 
 def made_up_trials(
@@ -215,7 +219,80 @@ def check_exhausted(factory: Factory, space: SearchSpace, objectives: Sequence[O
     _require(len(seen) == space.size, f"proposals: ended after {len(seen)} of {space.size} architectures")
 
 
+def check_any_order(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
+    """Results that come out of order, and some of them twice, are survived, and order is all that tells them apart."""
+    trials = made_up_trials(space, objectives, seed=seed)
+    rng = np.random.default_rng(seed)
+    rows = [*rng.permutation(len(trials)), *rng.integers(len(trials), size=len(trials) // 3)]
+    shuffled = [trials[int(row)] for row in rows]
+    first, second = (factory(Problem(space=space, objectives=tuple(objectives))) for _ in range(2))
+    for seen, chunk in _chunks(shuffled, 40):
+        first.update(chunk)
+        for trial in chunk:
+            second.update([trial])
+        found = _suggested(first, seed, seen)
+        for architecture in found:
+            _require_member(space, architecture, f"suggest after {seen} results out of order")
+        _require(
+            found == _suggested(second, seed, seen),
+            f"update: shown {seen} results out of order one by one, it suggests something else than shown all at once",
+        )
+
+
+def check_limits(factory: Factory, space: SearchSpace, objectives: Sequence[Objective], *, seed: int = 0) -> None:
+    """Where all, some or none of a space keeps a limit, everything that does is proposed before the end."""
+    for bound in (-1.0, 1.0, 3.0, 9.0):
+        limit = Constraint(metric="weight", comparison="<=", bound=bound)
+        problem = Problem(
+            space=space,
+            objectives=tuple(objectives),
+            constraints=(limit,),
+            costs=_Weights(),
+            cost_metrics=("weight",),
+        )
+        controller = factory(problem)
+        proposer = Proposer(problem, controller, seed=seed)
+        rng = np.random.default_rng(seed)
+        seen: dict[Architecture, bool] = {}
+        while (proposal := proposer.next(len(seen))) is not None:
+            _require(
+                proposal.architecture not in seen, f"proposals under {limit}: {proposal.architecture.id} came twice"
+            )
+            number, known = len(seen), dict(proposal.assessment.metrics)
+            seen[proposal.architecture] = proposal.feasible
+            results = {objective.metric: float(rng.random()) for objective in objectives} if proposal.feasible else {}
+            controller.update(
+                [
+                    Trial(
+                        number=number,
+                        architecture=proposal.architecture,
+                        state="COMPLETE" if proposal.feasible else "INFEASIBLE",
+                        metrics={**known, **results},
+                        reason=proposal.assessment.reason,
+                    )
+                ]
+            )
+        wanted = sum(_weight(architecture) <= bound for architecture in space.enumerate())
+        found = sum(seen.values())
+        _require(found == wanted, f"proposals under {limit}: ended with {found} of {wanted} feasible architectures")
+
+
 # -- what the checks share ---------------------------------------------------------------------------------------------
+
+
+def _weight(architecture: Architecture) -> float:
+    """A made-up cost that is known without a measurement."""
+    return float(sum(max(index, 0) for index in architecture.indices))
+
+
+class _Weights(NoCosts):
+    """Costs of `_weight`."""
+
+    def assess(
+        self, architecture: Architecture, metrics: Sequence[str], constraints: Sequence[Constraint]
+    ) -> Assessment:
+        """The one cost, and the constraints on it."""
+        return check({"weight": _weight(architecture)}, constraints)
 
 
 def _spoilt(trial: Trial, objectives: Sequence[Objective], *, null: bool) -> Trial:

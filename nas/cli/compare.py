@@ -101,7 +101,7 @@ def run_contest(contest: Contest) -> dict[str, Any]:
     from reports.comparison_page import write_comparison
 
     config, settings = contest.config, contest.settings
-    parts, truth = _judged_parts(contest)
+    parts, truth = judged_parts(contest)
     records = contest.run(parts, _tell)
     if truth is None:
         truth = truth_of_records([record for each in records.values() for record in each], config.objectives)
@@ -177,7 +177,7 @@ def _shown(value: float | None, without: str = "never") -> str:
     return without if value is None or not math.isfinite(value) else format_value(float(value))
 
 
-def _judged_parts(contest: Contest) -> tuple[Parts, Truth | None]:
+def judged_parts(contest: Contest) -> tuple[Parts, Truth | None]:
     """The parts, and the table's optimum where a table knows it; an `InputError` for a column that cannot judge."""
     from nas.cli.assemble import make_parts
     from nas.comparing.truth import truth_of_table

@@ -44,12 +44,15 @@ class Contest:
         settings: who, how often, judged by what.
         out: the folder.
         workers: processes, at most.
+        feasible: feasible evaluations a peer gets, fewer than the budget where that is dear and its second column is
+            not read to the end.
     """
 
     config: SearchConfig
     settings: Settings
     out: Path
     workers: int = 1
+    feasible: int | None = None
 
     @property
     def seeds(self) -> range:
@@ -79,7 +82,7 @@ class Contest:
 
     def run_seed(self, entrant: Entrant, seed: int, parts: Parts) -> SeedRecord:
         """Run one seed of one entrant and keep it: the search that `nas search --set seed=…` would make."""
-        record = seed_record(self.config, self.settings, entrant, seed, parts, self.out)
+        record = seed_record(self, entrant, seed, parts)
         save_record(record, self.config.objectives, self.path(entrant, seed))
         return record
 
@@ -153,25 +156,29 @@ class Contest:
             raise InputError(f"{self.out}: cannot be written ({error.strerror}); give another --out folder.") from error
 
 
-def seed_record(
-    config: SearchConfig, settings: Settings, entrant: Entrant, seed: int, parts: Parts, out: Path
-) -> SeedRecord:
+def seed_record(contest: Contest, entrant: Entrant, seed: int, parts: Parts) -> SeedRecord:
     """One seed of one entrant: in memory where an evaluation is cheap, else as a run folder of its own."""
     from benchmarks.peers.catalog import PEERS, find_peer
 
     if parts.evaluator is None:
         raise InputError("compare: expected an evaluator, got none; write for example evaluator: {name: table, …}.")
-    config = replace(config, seed=seed)
-    judged_by = settings.judged_by(config.objectives)
+    config = replace(contest.config, seed=seed)
+    judged_by = contest.settings.judged_by(config.objectives)
     if entrant.name in PEERS:
         problem = make_problem(config, parts)
-        course = Course(problem=problem, evaluator=parts.evaluator, judged_by=judged_by, trials=config.budget.trials)
+        course = Course(
+            problem=problem,
+            evaluator=parts.evaluator,
+            judged_by=judged_by,
+            trials=config.budget.trials,
+            feasible=contest.feasible,
+        )
         return run_peer(find_peer(entrant), course, label=entrant.label, seed=seed)
     config = replace(config, controller=entrant.section)
     if parts.evaluator.cheap:
         search = _searched_in_memory(config, parts, judged_by)
     else:
-        search = _searched_in_folder(config, parts, out / "runs" / entrant.label / str(seed))
+        search = _searched_in_folder(config, parts, contest.out / "runs" / entrant.label / str(seed))
     return _record(search, entrant.label, seed, parts, judged_by)
 
 

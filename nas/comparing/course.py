@@ -50,25 +50,30 @@ class Answer:
 class Course:
     """Evaluations for one seed of one peer.
 
-    It goes on until `trials` evaluations were feasible, so that both ways of charging have enough of them.
+    It goes on until `trials` evaluations were made and `feasible` of them were feasible, so that both ways of charging
+    have enough of them.
 
     Args:
         problem: space, objectives and constraints.
         evaluator: a cheap one.
         judged_by: the metric that judges each objective.
         trials: the budget.
+        feasible: feasible evaluations wanted; as many as the budget by default.
     """
 
     problem: Problem
     evaluator: Evaluator
     judged_by: Sequence[str]
     trials: int
+    feasible: int | None = None
     _rows: list[tuple[Architecture, bool, tuple[float, ...], tuple[float, ...]]] = field(default_factory=list)
     _feasible: int = 0
 
     def evaluate(self, architecture: Architecture) -> Answer:
         """Charge a trial and give its result; a `CourseOver` once the budget is spent."""
-        if self._feasible >= self.trials or len(self._rows) >= _MOST * self.trials:
+        wanted = self.trials if self.feasible is None else self.feasible
+        enough = len(self._rows) >= self.trials and self._feasible >= wanted
+        if enough or len(self._rows) >= _MOST * self.trials:
             raise CourseOver
         (outcome,) = self.evaluator.evaluate([Request(number=len(self._rows), architecture=architecture, seed=0)])
         assessment = self.problem.assess(architecture)

@@ -14,6 +14,7 @@ import pytest
 
 from nas.cli.assemble import Parts, make_engine, make_parts, make_search
 from nas.config import SearchConfig, load_config, override, parse_config
+from nas.controllers.catalog import CONTROLLERS
 from nas.evaluators.base import Evaluator, Request
 from nas.run_folder import RunFolder, read_log
 from nas.search import Search
@@ -144,6 +145,76 @@ def test_every_prefix_of_a_slow_search_goes_on_the_same(
         assert drive(folder, config, evaluator, parts=parts) == whole, f"cut after transaction {length}"
         assert not finished & set(evaluator.asked), f"cut after transaction {length}: finished trials ran again"
         assert len(evaluator.asked) == len(set(evaluator.asked))
+
+
+# Options with which a controller is past its first, random phase within a few trials; its defaults do for the others.
+YOUNG_OPTIONS: dict[str, Config] = {
+    "evolution": {"population": 3, "tournament": 2},
+    "nsga2": {"population": 4},
+    # The other samplers take twenty times as long to look back.
+    "optuna": {"sampler": "nsga2"},
+}
+
+
+@pytest.fixture(params=CONTROLLERS)
+def any_controller(request: pytest.FixtureRequest) -> Config:
+    """Every controller of the catalog in turn, with young options."""
+    if request.param in ("optuna", "ray-searcher"):
+        pytest.importorskip("optuna", reason="Optuna is in the extra `peers`")
+    return {"name": request.param, **YOUNG_OPTIONS.get(request.param, {})}
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_every_controller_goes_on_the_same(
+    batch: int, any_controller: Config, table_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut after four or five of its transactions."""
+    data = table_config | {"controller": any_controller, "engine": {"name": "serial", "batch": batch}}
+    config = parse_config(data | {"budget": {"trials": 12}})
+    with monkeypatch.context() as patch:
+        transactions = recorded(patch)
+        whole = drive(tmp_path / "whole", config)
+    parts = make_parts(config)
+    assert [state for _, _, state, *_ in whole].count("COMPLETE") == 12
+    for length in range(1, len(transactions) + 1, max(2, len(transactions) // 4)):
+        folder = tmp_path / f"cut{length}"
+        cut(folder, config, transactions[:length])
+        assert drive(folder, config, parts=parts) == whole, f"cut after transaction {length}"
+
+
+def test_both_engines_propose_the_same_where_order_is_fixed(
+    any_controller: Config, table_config: Config, tmp_path: Path
+) -> None:
+    data = table_config | {"controller": any_controller, "budget": {"trials": 10}}
+    found = [
+        drive(tmp_path / name, parse_config(data | {"engine": {"name": name, "batch": 3}}))
+        for name in ("serial", "ray")
+    ]
+    assert found[0] == found[1]
+
+
+def test_results_out_of_order_are_replayed_in_the_order_they_came(
+    any_controller: Config, table_config: Config, tmp_path: Path
+) -> None:
+    """Four trials at once that end in any order; a new driver, shown the log alone, proposes what the old one does."""
+    config = parse_config(table_config | {"controller": any_controller, "budget": {"trials": 100}})
+    parts, rng = make_parts(config), np.random.default_rng(0)
+    with RunFolder(tmp_path, config) as run:
+        search = make_search(config, run, parts)
+        for _ in range(3):
+            begun = [search.propose() for _ in range(4)]
+            trials = [trial for trial in begun if trial is not None]
+            for row in rng.permutation(len(trials)):
+                trial = trials[int(row)]
+                metrics = {"accuracy": float(rng.random()), "latency_ms@toy": float(rng.random())}
+                search.finished({trial.number: Outcome(state="COMPLETE", metrics=metrics)})
+        search.flush()
+        again = make_search(config, run, make_parts(config))
+        expected, found = (each.propose() for each in (search, again))
+        assert expected is not None
+        assert found is not None
+        assert (found.number, found.architecture) == (expected.number, expected.architecture)
+        assert list(again.trials)[:-1] == list(search.trials)[:-1]
 
 
 def test_acceptance_and_counts_are_those_of_the_whole_log(table_config: Config, tmp_path: Path) -> None:
