@@ -11,6 +11,7 @@ from typing import Any
 
 from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
 
 from nas.engines.base import Progress
 from nas.metrics import TRAINED
@@ -89,6 +90,24 @@ class Started(TrialProgressCallback):  # type: ignore[misc]
 
     def log_result(self, trial: Any, result: Any, error: bool = False) -> None:
         """Nothing: the command line shows progress."""
+
+
+class OutOfTime(Stopper):  # type: ignore[misc]
+    """Ends everything when the search's wall clock has run out, by the clock that the search itself goes by."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, trial_id: str, result: Mapping[str, Any]) -> bool:
+        """No trial is stopped for itself."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Asked once a step of Tune's loop."""
+        return self._search.out_of_time()
 
 
 def _config(search: Search, trial: Trial) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Ray Tune places trials on processes and machines; the search decides, and the driver's log is the truth.
 
-Tune gets one trial at a time from a `Searcher` that asks our search, runs each in a process of its own (so that memory
-goes back with it), restarts it when its node dies, and tells the searcher how it ended. Nothing of Tune's own state
-is needed to continue: a new Tuner is fed from the log.
+Tune gets one trial at a time from a `Searcher` that asks our search, runs it in a process that trains a bounded number
+of trials (so that memory goes back with it), restarts it when its node dies, and tells the searcher how it ended.
+Nothing of Tune's own state is needed to continue: a new Tuner is fed from the log.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class RayEngine:
         cpus_per_trial: processors a trial holds, which is how many threads it computes with.
         gpus_per_trial: graphics processors a trial holds.
         retries: how often a trial is started again after its process or node died.
+        trials_per_process: how many trials a process runs, one after the other, before a new one takes its place.
         batch: proposals a cheap evaluator gets at once; those run in the driver.
         scheduler: early stopping, as ``{name: asha, metric: accuracy, grace_epochs: 1, reduction: 3}``;
             without a metric it goes by the evaluator's first.
@@ -55,6 +56,7 @@ class RayEngine:
         cpus_per_trial: float = 1,
         gpus_per_trial: float = 0,
         retries: int = 2,
+        trials_per_process: int = 16,
         batch: int = 32,
         scheduler: dict[str, Any] | None = None,
         storage: str | None = None,
@@ -64,6 +66,7 @@ class RayEngine:
             "cpus_per_trial": cpus_per_trial > 0,
             "gpus_per_trial": gpus_per_trial >= 0,
             "retries": retries >= 0,
+            "trials_per_process": trials_per_process >= 1,
             "batch": batch >= 1,
         }
         for name, holds in bounds.items():
@@ -72,6 +75,7 @@ class RayEngine:
         self._address, self._workers, self._storage = address, workers, storage
         self._resources = {"cpu": cpus_per_trial, "gpu": gpus_per_trial}
         self._retries, self._batch, self._scheduler = retries, batch, dict(scheduler or {})
+        self._trials_per_process = trials_per_process
         if self._scheduler and self._scheduler.get("name") != "asha":
             raise unknown_name("engine ray: scheduler", self._scheduler.get("name"), ["asha"])
 
@@ -100,7 +104,7 @@ class RayEngine:
         import ray
         from ray import tune
 
-        from nas.engines.ray_feed import Feed, Started
+        from nas.engines.ray_feed import Feed, OutOfTime, Started
 
         for name, value in _TUNE_SETTINGS.items():
             os.environ.setdefault(name, value)
@@ -113,30 +117,30 @@ class RayEngine:
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=Feed(search, progress),
-                scheduler=self._asha(evaluator),
+                scheduler=self._make_scheduler(evaluator),
                 num_samples=-1,
                 max_concurrent_trials=self._workers or max(1, int(ray.cluster_resources().get("CPU", 1))),
-                time_budget_s=search.seconds_left(),
-                reuse_actors=False,
+                reuse_actors=self._trials_per_process > 1,
             ),
             run_config=tune.RunConfig(
                 name=f"tune-{time.time_ns()}",
                 storage_path=storage,
                 verbose=0,
+                stop=OutOfTime(search),
                 failure_config=tune.FailureConfig(max_failures=self._retries),
                 callbacks=[Started(search, progress)],
             ),
         )
         tuner.fit()
 
-    def _asha(self, evaluator: Evaluator) -> Any:
-        from nas.engines.ray_forget import FirstComeFirstServed
+    def _make_scheduler(self, evaluator: Evaluator) -> Any:
+        from nas.engines.ray_housekeeping import FirstComeFirstServed
 
         if not self._scheduler:
-            return FirstComeFirstServed()
+            return FirstComeFirstServed(trials_per_process=self._trials_per_process)
         options = {"metric": evaluator.metrics[0], **self._scheduler}
         del options["name"]
-        return call_with_options("engine ray: scheduler asha", _make_asha, options)
+        return call_with_options("engine ray: scheduler asha", _make_asha, options, self._trials_per_process)
 
 
 def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
@@ -147,6 +151,8 @@ def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
 
     from ray import tune
 
+    # A trial that early stopping ends has to leave the process before the next one comes.
+    os.environ.setdefault("TUNE_FUNCTION_THREAD_TIMEOUT_S", f"{_GRACE_S:.0f}")
     limit = config["time_limit_s"]
     if limit is not None:
         # A training that no longer answers is ended with its process; Tune then counts a failure.
@@ -170,10 +176,13 @@ def run_trial(config: Mapping[str, Any], evaluator: Evaluator) -> None:
     tune.report({"epoch": outcome.details.get("epochs", 0) + 1, "outcome": json.dumps(asdict(outcome))})
 
 
-def _make_asha(*, metric: str, grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100) -> Any:
-    from nas.engines.ray_forget import SuccessiveHalving
+def _make_asha(
+    trials_per_process: int, *, metric: str, grace_epochs: int = 1, reduction: int = 3, max_epochs: int = 100
+) -> Any:
+    from nas.engines.ray_housekeeping import SuccessiveHalving
 
     return SuccessiveHalving(
+        trials_per_process=trials_per_process,
         time_attr="epoch",
         metric=metric,
         mode="max",

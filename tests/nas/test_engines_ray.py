@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +38,7 @@ def make_search() -> Iterator[MakeSearch]:
     """Makes searches in a folder; their logs are closed after the test."""
     with ExitStack() as stores:
 
-        def make(folder: Path, **budget: Any) -> Search:
+        def make(folder: Path, *, clock: Callable[[], float] = time.monotonic, **budget: Any) -> Search:
             space, objectives = TabNAS((4,), 3), (Objective(metric="accuracy", direction="maximize"),)
             problem = Problem(space=space, objectives=objectives)
             controller = RandomSearch(problem)
@@ -48,6 +49,7 @@ def make_search() -> Iterator[MakeSearch]:
                 objectives=objectives,
                 budget=Budget(**budget),
                 seed=3,
+                clock=clock,
             )
 
         yield make
@@ -97,14 +99,18 @@ def quiet(search: Search) -> None:
 
 @pytest.mark.usefixtures("local_ray")
 class TestLocal:
-    def test_each_trial_has_a_process_of_its_own(self, tmp_path: Path, make_search: MakeSearch) -> None:
-        search = make_search(tmp_path, trials=4)
+    @pytest.mark.parametrize("trials_per_process", [1, 3])
+    def test_a_process_runs_a_bounded_number_of_trials(
+        self, tmp_path: Path, make_search: MakeSearch, trials_per_process: int
+    ) -> None:
+        search = make_search(tmp_path, trials=7)
         evaluator = make_evaluator(lambda request: {"pid": os.getpid(), "seed": request.seed})
-        RayEngine(workers=2).run(search, evaluator, tmp_path, quiet)
+        RayEngine(workers=1, trials_per_process=trials_per_process).run(search, evaluator, tmp_path, quiet)
         trials = search.complete()
-        assert len(trials) == 4
-        assert len({trial.details["pid"] for trial in trials}) == 4
-        assert os.getpid() not in {trial.details["pid"] for trial in trials}
+        assert len(trials) == 7
+        shares = Counter(trial.details["pid"] for trial in trials)
+        assert list(shares.values()) == ([1] * 7 if trials_per_process == 1 else [3, 3, 1])
+        assert os.getpid() not in shares
         assert [trial.details["seed"] for trial in trials] == [search.trial_seed(trial.number) for trial in trials]
 
     def test_a_process_that_dies_is_started_again(self, tmp_path: Path, make_search: MakeSearch) -> None:
@@ -135,21 +141,24 @@ class TestLocal:
         assert "died" in (search.trials[1].reason or "")
 
     def test_the_wall_clock_leaves_running_trials_to_be_resumed(self, tmp_path: Path, make_search: MakeSearch) -> None:
-        def slow(request: Request) -> dict[str, Any]:
-            time.sleep(0 if request.number < 2 else 60)
+        now = [0.0]
+
+        def hang_from_two_on(request: Request) -> dict[str, Any]:
+            time.sleep(0 if request.number < 2 else 600)
             return {}
 
-        search = make_search(tmp_path, trials=4, wall_clock_s=12)
-        RayEngine(workers=2).run(search, make_evaluator(slow), tmp_path, quiet)
-        assert search.counts["FAILED"] == 0
-        left = [trial.number for trial in search.pending()]
-        # How far it gets in that time is the machine's affair.
-        assert left
-        assert search.counts["COMPLETE"] == len(search.trials) - len(left) <= 2
-        again = make_search(tmp_path, trials=4)
+        def run_out(search: Search) -> None:
+            if search.counts["COMPLETE"] == search.counts["RUNNING"] == 2:
+                now[0] = 13.0
+
+        search = make_search(tmp_path, clock=lambda: now[0], trials=5, wall_clock_s=12)
+        RayEngine(workers=2).run(search, make_evaluator(hang_from_two_on), tmp_path, run_out)
+        assert search.counts == {"COMPLETE": 2, "INFEASIBLE": 0, "FAILED": 0, "RUNNING": 2, "PROPOSED": 0}
+        assert [trial.number for trial in search.pending()] == [2, 3]
+        again = make_search(tmp_path, trials=5)
         RayEngine(workers=2).run(again, make_evaluator(lambda request: {}), tmp_path, quiet)
-        assert again.counts["COMPLETE"] == 4
-        assert [again.trials[n].architecture for n in left] == [search.trials[n].architecture for n in left]
+        assert again.counts["COMPLETE"] == 5
+        assert [again.trials[n].architecture for n in range(4)] == [search.trials[n].architecture for n in range(4)]
 
     def test_asha_stops_the_worse_early(self, tmp_path: Path, make_search: MakeSearch) -> None:
         def epochs(request: Request) -> dict[str, Any]:
@@ -238,7 +247,14 @@ def test_no_cluster_at_the_address(tmp_path: Path, make_search: MakeSearch) -> N
 
 @pytest.mark.parametrize(
     "options",
-    [{"workers": -1}, {"cpus_per_trial": 0}, {"retries": -1}, {"batch": 0}, {"scheduler": {"name": "ahsa"}}],
+    [
+        {"workers": -1},
+        {"cpus_per_trial": 0},
+        {"retries": -1},
+        {"trials_per_process": 0},
+        {"batch": 0},
+        {"scheduler": {"name": "ahsa"}},
+    ],
 )
 def test_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="engine ray"):
