@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from nas.evaluators.base import Evaluator, Request
 from nas.task import Task
 from nas.trial import Outcome
+from searchspaces.errors import MissingError
 from searchspaces.space import Architecture
 
 _LEARNING_RATE = 0.5
-# ru_maxrss is in kilobytes, on macOS in bytes.
-_PEAK_UNIT_BYTES = 1 if sys.platform == "darwin" else 1024
+_STATM = Path("/proc/self/statm")
+
+
+def resident_mb() -> float:
+    """What this process holds in memory now.
+
+    Raises:
+        MissingError: the system has no /proc.
+    """
+    try:
+        pages = int(_STATM.read_text().split()[1])
+    except OSError as error:
+        raise MissingError(
+            f"memory: expected {_STATM} to read the resident size from, got {error.strerror}; measure on Linux."
+        ) from error
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 class SleepEvaluator:
@@ -85,7 +99,7 @@ class SoftmaxEvaluator:
 
 
 class MeteredEvaluator:
-    """Adds the process a trial ran in, and the most memory that process ever held, to the trial's details."""
+    """Adds the process a trial ran in, and what that process held in memory afterwards, to the trial's details."""
 
     def __init__(self, inner: Evaluator) -> None:
         self._inner = inner
@@ -94,11 +108,8 @@ class MeteredEvaluator:
     def evaluate(self, requests: Sequence[Request]) -> list[Outcome]:
         """What the inner evaluator says, and from where."""
         outcomes = self._inner.evaluate(requests)
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT_BYTES / 1e6
-        return [
-            replace(outcome, details={**outcome.details, "process": os.getpid(), "peak_rss_mb": peak_mb})
-            for outcome in outcomes
-        ]
+        held = {"process": os.getpid(), "rss_mb": resident_mb()}
+        return [replace(outcome, details={**outcome.details, **held}) for outcome in outcomes]
 
 
 class OneNetworkEvaluator:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed.evaluators import MeteredEvaluator, OneNetworkEvaluator, SoftmaxEvaluator
-from benchmarks.speed.row import Row, Target, at_least, at_most, median_row
+from benchmarks.speed.evaluators import MeteredEvaluator, OneNetworkEvaluator, SoftmaxEvaluator, resident_mb
+from benchmarks.speed.row import Row, Target, at_most, median_row
 from benchmarks.speed.searches import FinishedSearch, run_search
 from benchmarks.speed.timing import fit_line
 from nas.evaluators.base import Evaluator
 from nas.search import Search
-from searchspaces.errors import MissingError
 
-_STATM = Path("/proc/self/statm")
 _PER = 100
 _FLAT = at_most(1, "MB")
 # The first trials fill caches and pools, which is no growth.
@@ -24,12 +21,12 @@ _WARMUP_SHARE = 0.2
 _EPOCHS = 2
 
 
-def measure(*, driver_trials: int = 200, worker_trials: int = 200, serial_trials: int = 200) -> list[Row]:
+def measure(*, driver_trials: int = 500, worker_trials: int = 200, serial_trials: int = 200) -> list[Row]:
     """Slopes of resident memory in MB a hundred trained trials.
 
     Args:
-        driver_trials: through the Ray engine, each a softmax regression in a process of its own.
-        worker_trials: TabNAS networks on iris through the Ray engine, for the workers' peaks.
+        driver_trials: through the Ray engine, each a softmax regression.
+        worker_trials: TabNAS networks on iris through the Ray engine, for what its processes hold.
         serial_trials: the same, one after the other in this process, where a leak of the framework would show; then
             half as many of one network alone, which adds no new shape to the framework's caches.
     """
@@ -37,21 +34,6 @@ def measure(*, driver_trials: int = 200, worker_trials: int = 200, serial_trials
     rows = [_driver_row(driver_trials)]
     rows += _worker_rows(worker_trials)
     return rows + _serial_rows(serial_trials)
-
-
-def resident_mb() -> float:
-    """What this process holds in memory now.
-
-    Raises:
-        MissingError: the system has no /proc.
-    """
-    try:
-        pages = int(_STATM.read_text().split()[1])
-    except OSError as error:
-        raise MissingError(
-            f"memory: expected {_STATM} to read the resident size from, got {error.strerror}; measure on Linux."
-        ) from error
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def slope_row(
@@ -88,25 +70,27 @@ def _driver_row(trials: int) -> Row:
 
 
 def _worker_rows(trials: int) -> list[Row]:
-    """That every trial has a process of its own is what keeps it flat; over few trials the slope is uncertain."""
+    """Over the whole search, and within a process, which is let go before a little a trial becomes much."""
     _, _, done = _watched(trials, {"name": "ray", "cpus_per_trial": 1}, MeteredEvaluator)
-    peaks = [float(trial.details["peak_rss_mb"]) for trial in done.trials]
-    processes = {trial.details["process"] for trial in done.trials}
+    sizes = [float(trial.details["rss_mb"]) for trial in done.trials]
+    by_process: dict[int, list[float]] = {}
+    for trial, size in zip(done.trials, sizes, strict=True):
+        by_process.setdefault(trial.details["process"], []).append(size)
+    shares = sorted(len(each) for each in by_process.values())
     return [
         slope_row(
-            "workers' peaks, Ray engine",
-            range(1, len(peaks) + 1),
-            peaks,
-            f"by trial number; the first {peaks[0]:.0f} MB, the last {peaks[-1]:.0f} MB",
+            "workers, Ray engine",
+            range(1, len(sizes) + 1),
+            sizes,
+            f"after each trial; {len(by_process)} processes of {shares[0]} to {shares[-1]} trials",
             target=_FLAT,
         ),
-        median_row("a worker's peak", peaks, "MB", note="TensorFlow loaded, one TabNAS network trained"),
-        Row(
-            name="worker processes a trial",
-            value=len(processes) / len(done.trials),
-            unit="",
-            target=at_least(1),
-            note="memory goes back with the process",
+        median_row("a worker after a trial", sizes, "MB", note="TensorFlow loaded, TabNAS networks trained"),
+        median_row(
+            "a worker's growth",
+            [each[-1] - each[0] for each in by_process.values()],
+            "MB",
+            note="from its first trial to its last; it goes back with the process",
         ),
     ]
 
