@@ -121,6 +121,8 @@ def parse_config(data: Any, *, folder: Path | None = None) -> SearchConfig:
         if options is not None and key in options:
             options[key] = str(_located(options[key], folder, f"{section}.{key}"))
     evaluator = sections["evaluator"] or {"name": "train"}
+    if isinstance(joined := evaluator.get("join"), list):
+        evaluator["join"] = [_with_path(table, folder, number) for number, table in enumerate(joined, start=1)]
     if evaluator["name"] == "train" and sections["task"] is None:
         raise InputError("task: expected one to train on, got none; write for example task: {name: digits}.")
     budget = sections["budget"] or {}
@@ -256,6 +258,13 @@ def _located(value: Any, folder: Path | None, name: str) -> Path:
     if not path.exists():
         raise InputError(f"{name}: no such file or folder: {value}; check the path.")
     return path.resolve()
+
+
+def _with_path(table: Any, folder: Path | None, number: int) -> Any:
+    """A joined table with its path found; what is no table is refused by the evaluator."""
+    if not isinstance(table, dict) or "path" not in table:
+        return table
+    return {**table, "path": str(_located(table["path"], folder, f"evaluator.join {number}: path"))}
 
 
 def _check_rest(config: SearchConfig) -> None:

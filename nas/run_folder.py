@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import yaml
 
 from nas.config import SearchConfig, continued, load_config
+from nas.held_out import HeldOut
 from nas.store import TrialStore
 from searchspaces.errors import InputError
 
 CONFIG = "search.yaml"
 LOG = "trials.sqlite"
 LOCK = "driver.lock"
+HELD_OUT = "held_out.json"
 
 
 def read_run(folder: Path) -> SearchConfig:
@@ -31,6 +35,20 @@ def read_log(folder: Path) -> TrialStore:
     """The trial log of a run folder, for reading only."""
     read_run(folder)
     return TrialStore(folder / LOG, read_only=True)
+
+
+def read_held_out(folder: Path) -> dict[str, dict[str, Any]]:
+    """The errors of the predictors that a search went by, for every metric; none where it measured or looked up."""
+    path = folder / HELD_OUT
+    if not path.is_file():
+        return {}
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: expected a JSON file ({error}); continue the search, which writes it anew."
+        ) from error
+    return found
 
 
 def is_driven(folder: Path) -> bool:
@@ -79,10 +97,18 @@ class RunFolder:
             raise
 
     def _write_config(self) -> None:
-        temporary = self.path / f"{CONFIG}.new"
-        text = yaml.safe_dump(self.config.to_dict(), sort_keys=False, allow_unicode=True)
+        self._write(CONFIG, yaml.safe_dump(self.config.to_dict(), sort_keys=False, allow_unicode=True))
+
+    def keep_held_out(self, errors: Mapping[str, HeldOut]) -> None:
+        """Write down how far off the predictors are that this search goes by, if it goes by any."""
+        if errors:
+            plain = {metric: each.to_dict() for metric, each in errors.items()}
+            self._write(HELD_OUT, json.dumps(plain, indent=2) + "\n")
+
+    def _write(self, name: str, text: str) -> None:
+        temporary = self.path / f"{name}.new"
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.path / CONFIG)
+        temporary.replace(self.path / name)
 
     def checkpoint(self, number: int) -> Path:
         """Where trial `number` keeps its training state."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nas.options import call_with_options
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas.detection_task import DetectionTask
     from nas.engines.base import Engine
     from nas.evaluators.base import Evaluator
+    from nas.held_out import HeldOut
     from nas.problem import Problem
     from nas.run_folder import RunFolder
     from nas.search import Search
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
     AnyTask: TypeAlias = Task | DetectionTask
 
-_EVALUATORS = ("train", "table")
+_EVALUATORS = ("train", "table", "surrogate")
+# What looks up or predicts its metrics, whose names need not be those of targets of ours.
+_OF_TABLES = ("table", "surrogate")
 _ENGINES = ("serial", "ray")
 
 
@@ -37,6 +40,7 @@ class Parts:
     task: AnyTask | None
     costs: CostSource
     evaluator: Evaluator | None
+    held_out: Mapping[str, HeldOut] = field(default_factory=dict)
 
 
 def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
@@ -54,10 +58,17 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
     name, options = _split(config.evaluator)
     if name not in _EVALUATORS:
         raise unknown_name("evaluator", name, _EVALUATORS)
-    if name == "table":
+    held_out: Mapping[str, HeldOut] = {}
+    if name in _OF_TABLES:
         from nas.evaluators.table import TableCosts, TableEvaluator
 
-        table = call_with_options("evaluator table", TableEvaluator, options, space)
+        if name == "table":
+            table = call_with_options("evaluator table", TableEvaluator, options, space)
+        else:
+            from nas.evaluators.surrogate import SurrogateEvaluator
+
+            table = call_with_options("evaluator surrogate", SurrogateEvaluator, options, space)
+            held_out = table.errors
         evaluator, costs = table, TableCosts(table, costs)
         # A table's own columns may bear the name of a target of ours.
         targets = {name: each for name, each in targets.items() if f"latency_ms@{name}" not in table.metrics}
@@ -67,7 +78,7 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
     _check_metrics(config, costs, task)
     check_gates(config.constraints, targets)
-    parts = Parts(space=space, task=task, costs=costs, evaluator=evaluator)
+    parts = Parts(space=space, task=task, costs=costs, evaluator=evaluator, held_out=held_out)
     make_controller(config, make_problem(config, parts))
     return parts
 
@@ -208,7 +219,7 @@ def _targets(config: SearchConfig) -> dict[str, Any]:
     from hardware_profiles.target import list_targets, load_target
 
     names = {metric.partition("@")[2] for metric in config.metrics if "@" in metric}
-    if config.evaluator["name"] == "table":
+    if config.evaluator["name"] in _OF_TABLES:
         # A table's columns may be named after devices we know nothing of.
         names &= set(list_targets())
     return {name: load_target(name) for name in sorted(names)}

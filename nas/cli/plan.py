@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nas.cli.output import format_value, json_option, print_json
-from nas.cli.search import set_option
+from nas.cli.search import set_option, show_held_out
 from searchspaces.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def make_plan(config: SearchConfig, samples: int) -> dict[str, Any]:
             reasons[found.reason] = reasons.get(found.reason, 0) + 1
     seconds = (time.perf_counter() - start) / looked_at
     infeasible = sum(reasons.values())
+    held_out = {metric: errors.to_dict() for metric, errors in parts.held_out.items()}
     acceptance = 1 - infeasible / looked_at
     return {
         "space": {"name": parts.space.name, "size": parts.space.size, "input": parts.space.input_shape},
@@ -82,6 +83,7 @@ def make_plan(config: SearchConfig, samples: int) -> dict[str, Any]:
         "costs": {metric: _histogram(found) for metric, found in values.items() if found},
         "seconds_per_proposal": seconds / acceptance if acceptance else None,
         "trials": config.budget.trials,
+        **({"held_out": held_out} if held_out else {}),
         "estimated_s": _estimate(config, seconds / acceptance if acceptance else None),
     }
 
@@ -94,7 +96,7 @@ def _estimate(config: SearchConfig, proposal_s: float | None) -> float | None:
     if config.budget.trial_s is not None and config.evaluator["name"] == "train":
         workers = config.engine.get("workers") or 1
         bounds.append(config.budget.trials * (config.budget.trial_s / workers + proposal_s))
-    if config.evaluator["name"] == "table":
+    if config.evaluator["name"] in ("table", "surrogate"):
         bounds.append(config.budget.trials * proposal_s)
     if config.budget.wall_clock_s is not None:
         bounds.append(config.budget.wall_clock_s)
@@ -123,6 +125,7 @@ def _show(data: dict[str, Any]) -> None:
         click.echo(f"  {text}: kept by {rate:.1%}" + ("  — almost nothing keeps it" if rate < _RARE else ""))
     if not data["feasible"]:
         click.echo("  nothing looked at was feasible: loosen a constraint")
+    show_held_out(data.get("held_out", {}))
     for metric, figures in data["costs"].items():
         click.echo(
             f"{metric}: {format_value(figures['min'])} … {format_value(figures['median'])} … "

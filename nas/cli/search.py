@@ -75,6 +75,7 @@ def run_search(config: SearchConfig, out: Path, *, as_json: bool) -> None:
     parts = make_parts(config)
     with RunFolder(out, config) as folder:
         made = make_search(config, folder, parts)
+        folder.keep_held_out(parts.held_out)
         if parts.evaluator is not None:
             with SearchProgress() as progress:
                 engine.run(made, parts.evaluator, out, progress)
@@ -89,6 +90,7 @@ def summarise(
     run: Path, config: SearchConfig, trials: Sequence[Trial], acceptance: Mapping[str, float], *, driven: bool
 ) -> dict[str, Any]:
     """The record that search, resume and status print."""
+    from nas.run_folder import read_held_out
     from nas.search import pareto_front
     from nas.trial import STATES
 
@@ -108,6 +110,7 @@ def summarise(
         "front": entries,
         "seconds": sum(trial.seconds or 0.0 for trial in trials),
         "seconds_left": _seconds_left(trials, spent, config.budget.trials),
+        **({"held_out": held_out} if (held_out := read_held_out(run)) else {}),
     }
 
 
@@ -135,6 +138,7 @@ def show(summary: Mapping[str, Any], objectives: Sequence[Objective], *, as_json
     for constraint, rate in summary["acceptance"].items():
         warning = "  — almost nothing keeps it" if rate < 0.05 else ""
         click.echo(f"  {constraint}: kept by {rate:.1%}{warning}")
+    show_held_out(summary.get("held_out", {}))
     if not summary["front"]:
         return
     named = [objective.metric for objective in objectives]
@@ -147,6 +151,14 @@ def show(summary: Mapping[str, Any], objectives: Sequence[Objective], *, as_json
         click.echo(f"  … and {len(summary['front']) - _SHOWN} more (--json shows all)")
     if summary["seconds_left"]:
         click.echo(f"about {format_value(round(summary['seconds_left']))} s left")
+
+
+def show_held_out(held_out: Mapping[str, Mapping[str, Any]]) -> None:
+    """How well each predicted metric was predicted where it had been measured."""
+    from nas.held_out import HeldOut
+
+    for metric, errors in held_out.items():
+        click.echo(f"  {metric} is predicted: {HeldOut(**errors)}")
 
 
 def _columns(entry: Mapping[str, Any], named: Sequence[str]) -> list[str]:

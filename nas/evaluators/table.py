@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from nas.constraints import Constraint
 from nas.costing import STATIC_METRICS, Assessment, CostSource, check
@@ -78,15 +78,28 @@ class TableEvaluator:
         return self._rows.get(architecture)
 
 
+class Rows(Protocol):
+    """What knows metrics of architectures by name: a table, or a surrogate of one."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of what it knows."""
+        ...
+
+    def row(self, architecture: Architecture) -> Mapping[str, float] | None:
+        """All metrics of an architecture, None where it has no such row."""
+        ...
+
+
 class TableCosts:
     """Costs from the table where it has them, from the network where it does not.
 
     Args:
-        table: the evaluator that holds the rows.
+        table: what holds the rows, or predicts them.
         network: for metrics the table lacks.
     """
 
-    def __init__(self, table: TableEvaluator, network: CostSource) -> None:
+    def __init__(self, table: Rows, network: CostSource) -> None:
         self._table, self._network = table, network
 
     def check_names(self, metrics: Sequence[str]) -> None:

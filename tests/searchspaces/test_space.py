@@ -194,7 +194,7 @@ def test_a_published_network_is_a_point_beyond_the_searched_values_and_moves_int
 
 BAD_INPUTS = [
     (lambda: create_space("bigna"), "known names, got 'bigna'; did you mean 'bignas'?"),
-    (lambda: create_space("zzz"), "known: bignas, "),
+    (lambda: create_space("zzz"), "known: accel-nasbench, bignas, "),
     (lambda: create_space("bignas", (32, 32)), "expected an image such as 32x32x3, got (32, 32)"),
     (lambda: create_space("multi-hardware", (54,)), "input of space multi-hardware: expected an image such as 32x32x3"),
     (lambda: create_space("mobilenet-v3", width=1.5), "choice width: expected one of [1.0, 0.5, 0.75], got 1.5"),
