@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,6 @@ class NASBench201Cells(SearchSpace):
 
     name: ClassVar[str] = "nasbench201-cells"
     native_example: ClassVar[str | None] = EXAMPLE
-    twins: ClassVar[Literal["none", "folded", "apart"]] = "apart"
     choices = tuple(Choice(name=f"edge_{source}_{target}", values=CELL_OPS) for source, target in CELL_EDGES)
     references: ClassVar[dict[str, Reference]] = {}
 
@@ -55,6 +54,11 @@ class NASBench201Cells(SearchSpace):
     def native(self, architecture: Architecture) -> str:
         """The benchmark's own string of an architecture."""
         return cell_text(self.cell(architecture))
+
+    def network_key(self, architecture: Architecture) -> int:
+        """The number of its network among the 5,260."""
+        self._check_space(architecture)
+        return int(network_classes()[np.array(architecture.indices) @ _PLACES])
 
     def network(self, architecture: Architecture) -> NetworkSpec:
         """The published skeleton around the cell, without what reaches no output.
@@ -101,7 +105,7 @@ class NASBench201(NASBench201Cells):
     """
 
     name: ClassVar[str] = "nasbench201"
-    twins: ClassVar[Literal["none", "folded", "apart"]] = "folded"
+    folds: ClassVar[bool] = True
 
     @cached_property
     def size(self) -> int:

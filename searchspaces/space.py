@@ -7,11 +7,11 @@ reach the network its index is blank, so that one network has one id.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +106,8 @@ class SearchSpace(ABC):
     references: ClassVar[Mapping[str, Reference]]
     # How the literature writes an architecture, where it does; `parse` takes that, too.
     native_example: ClassVar[str | None] = None
-    # Whether index rows that build one network are "folded" into one id (see `labellings`), or kept "apart".
-    twins: ClassVar[Literal["none", "folded", "apart"]] = "none"
+    # Whether rows of indices that build one network are folded into one id, beyond what blanks do (see `labellings`).
+    folds: ClassVar[bool] = False
 
     def __init__(self, input_shape: Shape | None = None, classes: int | None = None, **pins: Value) -> None:
         if classes is not None and classes < 1:
@@ -193,6 +193,10 @@ class SearchSpace(ABC):
     def labellings(self, architecture: Architecture) -> list[Architecture]:
         """All index rows that stand for an architecture; more than itself only where the space folds equal networks."""
         return [architecture]
+
+    def network_key(self, architecture: Architecture) -> Hashable:
+        """The same for architectures that stand for one network; most spaces have no two of them."""
+        return architecture
 
     # -- counting and drawing ------------------------------------------------------------------------------
 

@@ -61,7 +61,7 @@ class _Checks:
         self.rows = np.array([each.indices for each in sample], dtype=np.int64)
         # An instance may take a choice out of play, as a given input does with a resolution.
         self.absent = frozenset(np.flatnonzero((self.rows == BLANK).all(axis=0)).tolist())
-        self.folded = space.twins == "folded"
+        self.folded = space.folds
         self.pinned = {self.position[name] for name in space.pins}
         self.few = _unique(sample)[:100]
 
@@ -364,7 +364,7 @@ def _check_networks(space: SearchSpace, architectures: Sequence[Architecture]) -
         )
         # The name is the id, so it takes no part.
         other = seen.setdefault(json.dumps({**data, "name": ""}), architecture)
-        alike = other == architecture or space.twins == "apart"
+        alike = space.network_key(other) == space.network_key(architecture)
         _require(alike, f"ids {other.id} and {architecture.id} stand for the same network")
 
 

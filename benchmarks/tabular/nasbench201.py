@@ -65,7 +65,7 @@ def nn_meter(space: NASBench201Cells, folder: Path, device: str) -> Table:
 
 
 def _benchmark(space: NASBench201Cells, folder: Path) -> TabularBenchmark:
-    repeated = "mean" if space.twins == "folded" else "refuse"
+    repeated = "mean" if space.folds else "refuse"
     table = read_table(space, find_file(folder, _ACCURACY_FILE), id=_ID, metrics=ACCURACIES, repeated=repeated)
     path = find_optional(folder, _LATENCY_FILE)
     if path is not None:

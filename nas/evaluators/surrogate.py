@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,38 +12,38 @@ from numpy.typing import NDArray
 from nas.evaluators.base import Request
 from nas.evaluators.table_file import Table, read_joined
 from nas.held_out import HeldOut, held_out_errors
+from nas.regressors.base import Fitted, Regressor
+from nas.regressors.trees import BoostedTrees
 from nas.trial import Outcome
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture, SearchSpace
 
 _FEWEST_ROWS = 20
-# Boosting: many shallow trees, each on half of the rows and a third of the features.
-_LEARNING_RATE, _DEPTH, _ROWS_SHARE, _FEATURES_SHARE = 0.05, 5, 0.5, 0.3
+_DEPTH = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Surrogate:
-    """Gradient-boosted trees on one-hot features for one metric, and their errors on rows they never saw."""
+    """A fitted regressor for one metric, and its errors on rows it never saw."""
 
     metric: str
     held_out: HeldOut
     fitted_rows: int
     _space: SearchSpace
-    _trees: Any
+    _regressor: Regressor
+    _fitted: Fitted
     _logarithm: bool
 
     def predict(self, architectures: Sequence[Architecture]) -> NDArray[np.float64]:
         """Predictions ``[N]``."""
-        if not architectures:
-            return np.zeros(0)
-        found = np.asarray(self._trees.predict(self._space.one_hot(architectures)), dtype=np.float64)
+        found = self._fitted.predict(self._regressor.encode(self._space, architectures)).mean
         return np.exp(found) if self._logarithm else found
 
 
 def fit_surrogate(
-    space: SearchSpace, table: Table, metric: str, *, held_out: float = 0.2, trees: int = 500, seed: int = 0
+    space: SearchSpace, table: Table, metric: str, *, held_out: float = 0.2, trees: int = 300, seed: int = 0
 ) -> Surrogate:
-    """Fit one metric of a table; the same table and seed give the same predictions.
+    """Fit gradient-boosted trees to one metric of a table; the same table and seed give the same predictions.
 
     What is above zero throughout is fitted by its logarithm, for it is relative errors that count there.
 
@@ -51,7 +51,8 @@ def fit_surrogate(
         space: of the table's architectures.
         table: the measurements.
         metric: which of its columns.
-        held_out: share of the rows that the trees never see, drawn at random; the errors are those on them.
+        held_out: share of the rows that the trees never see, drawn at random, rows of one network together; the errors
+            are those on them.
         trees: how many.
         seed: of the split and of the trees.
 
@@ -60,40 +61,37 @@ def fit_surrogate(
     """
     if not 0 < held_out < 1:
         raise InputError(f"held_out: expected a share above 0 and below 1, got {held_out}; write for example 0.2.")
-    if trees < 1:
-        raise InputError(f"trees: expected 1 or more, got {trees}; write for example 500.")
     values = table.column(metric)
-    unseen = round(held_out * len(values))
-    if len(values) < _FEWEST_ROWS or unseen < 2 or len(values) - unseen < 2:
+    unseen = _held_out_rows(space, table, round(held_out * len(values)), seed)
+    if len(values) < _FEWEST_ROWS or min(unseen.sum(), (~unseen).sum()) < 2:
         raise InputError(
             f"surrogate of {metric}: expected {_FEWEST_ROWS} rows or more, two of them held out and two not, got "
-            f"{len(values)} rows of which {unseen} are held out; measure more networks."
+            f"{len(values)} rows of which {unseen.sum()} are held out; measure more networks."
         )
-    from sklearn.ensemble import GradientBoostingRegressor
-
-    order = np.random.default_rng(seed).permutation(len(values))
-    features = space.one_hot(table.architectures)
+    regressor = BoostedTrees(trees=trees, depth=_DEPTH)
+    features = regressor.encode(space, table.architectures)
     logarithm = bool((values > 0).all())
-    targets = np.log(values) if logarithm else values
-    model = GradientBoostingRegressor(
-        n_estimators=trees,
-        learning_rate=_LEARNING_RATE,
-        max_depth=_DEPTH,
-        subsample=_ROWS_SHARE,
-        max_features=_FEATURES_SHARE,
-        random_state=seed,
-    )
-    model.fit(features[order[unseen:]], targets[order[unseen:]])
-    guessed = np.asarray(model.predict(features[order[:unseen]]), dtype=np.float64)
-    errors = held_out_errors(np.exp(guessed) if logarithm else guessed, values[order[:unseen]])
+    fitted = regressor.fit(features[~unseen], np.log(values[~unseen]) if logarithm else values[~unseen], seed=seed)
+    guessed = fitted.predict(features[unseen]).mean
     return Surrogate(
         metric=metric,
-        held_out=errors,
-        fitted_rows=len(values) - unseen,
+        held_out=held_out_errors(np.exp(guessed) if logarithm else guessed, values[unseen]),
+        fitted_rows=int((~unseen).sum()),
         _space=space,
-        _trees=model,
+        _regressor=regressor,
+        _fitted=fitted,
         _logarithm=logarithm,
     )
+
+
+def _held_out_rows(space: SearchSpace, table: Table, count: int, seed: int) -> NDArray[np.bool_]:
+    """Which rows are held out ``[N]``: of networks drawn at random all rows, until there are `count` or more."""
+    place: dict[Hashable, int] = {}
+    group = np.array([place.setdefault(space.network_key(each), len(place)) for each in table.architectures])
+    order = np.random.default_rng(seed).permutation(len(place))
+    reached = np.cumsum(np.bincount(group)[order])
+    drawn = order[: np.searchsorted(reached, count) + 1] if count else order[:0]
+    return np.isin(group, drawn)
 
 
 class SurrogateEvaluator:
@@ -122,7 +120,7 @@ class SurrogateEvaluator:
         incomplete: str = "refuse",
         join: Sequence[Mapping[str, Any]] = (),
         held_out: float = 0.2,
-        trees: int = 500,
+        trees: int = 300,
         seed: int = 0,
     ) -> None:
         options = {"id": id, "metrics": metrics, "by_choice": by_choice}

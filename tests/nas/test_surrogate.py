@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from nas.evaluators.base import Request
-from nas.evaluators.surrogate import SurrogateEvaluator, fit_surrogate
+from nas.evaluators.surrogate import SurrogateEvaluator, _held_out_rows, fit_surrogate
 from nas.evaluators.table_file import Table
 from nas.store import TrialStore
 from searchspaces.errors import InputError
+from searchspaces.nasbench201 import NASBench201Cells
 from searchspaces.tabnas import TabNAS
 
 SPACE = TabNAS((4,), 3)
@@ -49,12 +50,26 @@ def test_errors_are_those_on_rows_the_trees_never_saw():
     first = fit_surrogate(SPACE, table, "accuracy", trees=30, seed=5)
     unseen = np.random.default_rng(5).permutation(len(table))[: first.held_out.rows]
     values = table.values.copy()
-    values[unseen, 0] = 1.0
+    values[unseen, 0] += 1.0
     spoilt = Table(architectures=table.architectures, metrics=table.metrics, values=values)
     second = fit_surrogate(SPACE, spoilt, "accuracy", trees=30, seed=5)
     np.testing.assert_array_equal(first.predict(table.architectures), second.predict(table.architectures))
     assert second.held_out != first.held_out
     assert first.fitted_rows == len(table) - len(unseen)
+
+
+def test_rows_of_one_network_are_held_out_together():
+    """Of labelled cells many are one network: what is known of one must not be asked of its twin."""
+    space = NASBench201Cells(edge_0_1="none")
+    cells = tuple(space.enumerate())
+    keys = [space.network_key(each) for each in cells]
+    table = Table(architectures=cells, metrics=("a",), values=np.arange(len(cells), dtype=float)[:, np.newaxis])
+    unseen = _held_out_rows(space, table, 600, seed=0)
+    assert 600 <= unseen.sum() < 1100
+    assert len(set(keys)) < len(keys)
+    held = {key for key, out in zip(keys, unseen, strict=True) if out}
+    assert held.isdisjoint(key for key, out in zip(keys, unseen, strict=True) if not out)
+    assert not _held_out_rows(space, table, 0, seed=0).any()
 
 
 def test_the_seed_decides_everything():
@@ -80,7 +95,7 @@ def test_latencies_stay_above_zero_and_values_that_do_not_are_fitted_as_they_are
         (100, {"held_out": 0.001}, "of which 0 are held out"),
         (100, {"held_out": 0.999}, "got 98 rows of which 98 are held out"),
         (100, {"held_out": 1.5}, "held_out: expected a share above 0 and below 1, got 1.5"),
-        (100, {"trees": 0}, "trees: expected 1 or more, got 0"),
+        (100, {"trees": 0}, "expected trees of 1 or more, got 0"),
     ],
 )
 def test_fits_that_are_refused(rows: int, options: Mapping[str, Any], words: str):

@@ -236,7 +236,7 @@ def test_labelled_cells_are_drawn_evenly_and_networks_by_their_labellings():
         rows = space.sample_indices(np.random.default_rng(3), draws)
         counts = np.bincount(rows @ 5 ** np.arange(5, -1, -1), minlength=CELLS)
         expected = np.full(CELLS, draws / CELLS)
-        if space.twins == "folded":
+        if space.folds:
             _, first, labellings = np.unique(network_classes(), return_index=True, return_counts=True)
             assert counts[first].sum() == draws
             counts, expected = counts[first], labellings * draws / CELLS
