@@ -15,6 +15,7 @@ from searchspaces.space import Architecture
 
 # Where so many suggestions are all known the controller has converged: draw from the space itself.
 _REPEATS = 64
+_ASKED = (1, 8, _REPEATS)
 # A space up to this size is listed to find what is left of it.
 _LISTABLE = 200_000
 
@@ -94,8 +95,8 @@ class Proposer:
             tally.accepted += str(constraint) not in violated
 
     def _new(self, rng: np.random.Generator) -> Architecture | None:
-        # Many at once the second time: a controller that ranks what it knows would give the same one again.
-        for count in (1, _REPEATS):
+        # More at once each time: a controller that ranks what it knows would give the same one again.
+        for count in _ASKED:
             for architecture in self._controller.suggest(count, rng):
                 if architecture not in self._seen:
                     return architecture

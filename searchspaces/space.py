@@ -279,12 +279,13 @@ class SearchSpace(ABC):
         if not free:
             return architecture
         column = free[int(rng.integers(len(free)))]
-        indices, size = list(architecture.indices), int(self._sizes[column])
+        indices, size = list(architecture.indices), self._counts[column]
         if indices[column] < size:
             indices[column] = (indices[column] + int(rng.integers(1, size))) % size
         else:
             indices[column] = int(rng.integers(size))
-        return self._completed(indices, rng)
+        # Where nothing hangs on the choice, nothing opens or closes.
+        return self._completed(indices, rng) if self._children[column] else Architecture(self.name, tuple(indices))
 
     def crossover(self, first: Architecture, second: Architecture, rng: np.random.Generator) -> Architecture:
         """Every choice from one parent or the other with equal odds."""
@@ -301,7 +302,7 @@ class SearchSpace(ABC):
         """All architectures one changed choice away; choices such a change opens take their first value."""
         found = []
         for column in self._movable(architecture):
-            for index in range(int(self._sizes[column])):
+            for index in range(self._counts[column]):
                 if index != architecture.indices[column]:
                     indices = list(architecture.indices)
                     indices[column] = index
@@ -322,6 +323,10 @@ class SearchSpace(ABC):
     @cached_property
     def _sizes(self) -> Indices:
         return np.array([len(choice.values) for choice in self.choices], dtype=np.int64)
+
+    @cached_property
+    def _counts(self) -> tuple[int, ...]:
+        return tuple(len(choice.values) for choice in self.choices)
 
     @cached_property
     def _parents(self) -> tuple[int | None, ...]:
@@ -367,14 +372,15 @@ class SearchSpace(ABC):
         return not self._is_blanked(column) and (parent is None or indices[parent] in self._when[column])
 
     def _reachable(self, column: int) -> Sequence[int]:
-        return (self._pins[column],) if column in self._pins else range(int(self._sizes[column]))
+        return (self._pins[column],) if column in self._pins else range(self._counts[column])
 
     def _movable(self, architecture: Architecture) -> list[int]:
         self._check_space(architecture)
+        pins, counts = self._pins, self._counts
         return [
             column
             for column, index in enumerate(architecture.indices)
-            if index >= 0 and column not in self._pins and (self._sizes[column] > 1 or index >= self._sizes[column])
+            if index >= 0 and column not in pins and (counts[column] > 1 or index >= counts[column])
         ]
 
     def _canonical(self, rows: Indices) -> Indices:
@@ -395,7 +401,7 @@ class SearchSpace(ABC):
                 if column in self._pins or rng is None:
                     indices[column] = self._reachable(column)[0]
                 else:
-                    indices[column] = int(rng.integers(self._sizes[column]))
+                    indices[column] = int(rng.integers(self._counts[column]))
         return Architecture(self.name, tuple(indices))
 
     def _checked(self, indices: tuple[int, ...], given: Any) -> Architecture:

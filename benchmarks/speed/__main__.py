@@ -30,7 +30,7 @@ DEFAULT_CSV = Path(__file__).parents[1] / "results" / "speed.csv"
 def main(names: tuple[str, ...], quick: bool, csv_path: Path | None) -> None:
     """Measure the tool itself and print one table: all of it, or by NAME.
 
-    Names are start-up, describe, table, writer, streams, ray and memory.
+    Names are start-up, describe, table, proposals, writer, streams, ray and memory.
 
     A missed target is printed and leaves the exit status at 0; a measurement that cannot be made leaves it at 1.
     """

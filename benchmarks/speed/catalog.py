@@ -44,6 +44,12 @@ _ALL = (
         quick={"trials": 1000, "repeats": 2},
     ),
     Measurement(
+        name="proposals",
+        module="benchmarks.speed.proposals",
+        title="Proposals of controllers and peers, each shown the result of the one before",
+        quick={"trials": 300, "dear_trials": 40, "ranked": 2000, "repeats": 1},
+    ),
+    Measurement(
         name="writer",
         module="benchmarks.speed.writer",
         title="Architecture to .tflite: written directly, or Keras and TensorFlow",

@@ -74,8 +74,8 @@ class Evolution:
 
     def _parent(self, rng: np.random.Generator) -> Architecture:
         count = min(self._tournament, len(self._population))
-        rows = rng.choice(len(self._population), size=count, replace=False)
-        members = [self._population[int(row)] for row in rows]
+        rows = rng.permutation(len(self._population))[:count].tolist()
+        members = [self._population[row] for row in rows]
         if len(self._objectives) == 1:
             return max(members, key=lambda member: member[1])[0]
         front = np.flatnonzero(non_dominated([member[1] for member in members], ["maximize"] * len(self._objectives)))
