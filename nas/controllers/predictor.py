@@ -23,6 +23,8 @@ from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture
 
 _TARGETS = ("ranks", "values")
+# A fit waits for one in so many results more, where that is more than `batch`.
+_GROWTH = 20
 # A space up to this size is looked at as a whole.
 _LISTABLE = 20_000
 # How many of the best a large space's candidates are mutated from, and how often each.
@@ -44,9 +46,10 @@ class _Round:
 class Predictor:
     """The first `initial` results are of random architectures; then come those that a regressor ranks highest.
 
-    It is fitted anew on all results after every `batch` of them. With a batch of 0 it is fitted once, as in the paper:
-    N random architectures, then the top K. Candidates are the whole space where that has up to 20,000 architectures,
-    and else a random sample with mutants of the best. What breaks a limit that is cheap to check is passed over.
+    It is fitted anew on all results after every `batch` of them, or after 5 % more where that is more. With a batch of
+    0 it is fitted once, as in the paper: N random architectures, then the top K. Candidates are the whole space where
+    that has up to 20,000 architectures, and else a random sample with mutants of the best. What breaks a limit that is
+    cheap to check is passed over.
 
     With several objectives each has its regressor, and every suggestion goes by a weighting of its own: the largest
     weighted distance from the best prediction of each objective (Knowles 2006, with upper bounds).
@@ -55,7 +58,7 @@ class Predictor:
         problem: where to search, and what to improve.
         initial: how many results to learn from first.
         batch: how many results until the next fit; 0 fits once.
-        regressor: `gaussian_process`, `trees`, `ensemble` (of trees, with their spread) or `graph`.
+        regressor: `gaussian_process`, `trees`, `ensemble` (of trees, with their spread), `graph` or `graph_ensemble`.
         acquisition: `expected_improvement`, `mean`, `upper_bound` or `thompson`, for one objective.
         stages: 1, or 2 for a classifier before the regressor.
         good: share of the results seen that the classifier takes for good.
@@ -125,8 +128,10 @@ class Predictor:
 
     def _current(self) -> _Round:
         """The round that the results seen belong to; found again from them alone where it is not at hand."""
-        beyond = len(self._results) - self._initial
-        examples = self._initial + (beyond // self._batch * self._batch if self._batch else 0)
+        examples, step = self._initial, self._batch
+        while step and examples + step <= len(self._results):
+            examples += step
+            step = max(self._batch, examples // _GROWTH)
         if self._round is None or self._round.examples != examples:
             self._round = self._learn(self._results[:examples])
         return self._round

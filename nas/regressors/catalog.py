@@ -8,6 +8,7 @@ from typing import Final
 
 from nas.regressors.base import Regressor
 from nas.regressors.gaussian_process import GaussianProcess
+from nas.regressors.graph import GraphRegressor
 from nas.regressors.trees import BoostedTrees
 from searchspaces.errors import unknown_name
 
@@ -16,8 +17,18 @@ def _ensemble() -> Regressor:
     return BoostedTrees(members=8, trees=50)
 
 
+def _graph_ensemble() -> Regressor:
+    return GraphRegressor(members=5, width=48)
+
+
 REGRESSORS: Final[Mapping[str, Callable[[], Regressor]]] = MappingProxyType(
-    {"gaussian_process": GaussianProcess, "trees": BoostedTrees, "ensemble": _ensemble}
+    {
+        "gaussian_process": GaussianProcess,
+        "trees": BoostedTrees,
+        "ensemble": _ensemble,
+        "graph": GraphRegressor,
+        "graph_ensemble": _graph_ensemble,
+    }
 )
 
 

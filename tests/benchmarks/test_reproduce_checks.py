@@ -47,6 +47,9 @@ def networks() -> Networks:
         ("space_size tabnas layers=2 width_1=8", 20),
         ("dense_params 2-4-2-1", 25),
         ("dense_under 25 2 1 2 widths=2-3-4", 6),
+        # Two matrices of 5 x 3 and two of 3 x 3, then 3 to 4 and 4 to 1 with biases.
+        ("predictor_params 3 features=5 layers=2 dense=4", 2 * 15 + 2 * 9 + 16 + 5),
+        ("predictor_width 172", 144),
     ],
 )
 def test_values_counted_by_hand(networks: Networks, check: str, value: int | str) -> None:

@@ -20,6 +20,7 @@ GOLDEN = {
     "mobiledets": {EQUAL: 32, WITHIN: 24, NOT_HERE: 37},
     "movinets": {EQUAL: 53, WITHIN: 46, DIFFERS: 22, NOT_HERE: 61, UNCONFIRMED: 30},
     "multi-hardware": {EQUAL: 12, WITHIN: 33, DIFFERS: 4, NOT_HERE: 182},
+    "neural-predictor": {EQUAL: 13, WITHIN: 1, NOT_HERE: 8, UNCONFIRMED: 2},
     "tabnas": {EQUAL: 16, NOT_HERE: 3, UNCONFIRMED: 7},
     "tunas": {EQUAL: 4, WITHIN: 23, NOT_HERE: 16},
 }

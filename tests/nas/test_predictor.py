@@ -86,6 +86,10 @@ def test_every_kind_is_brought_back_by_its_trials(options: dict[str, Any]) -> No
     check_determinism(factory, ToySpace(), BEST)
 
 
+def test_graph_networks_draw_from_what_they_are_given_alone() -> None:
+    check_determinism(lambda problem: Predictor(problem, initial=12, regressor="graph", batch=0), ToySpace(), BEST)
+
+
 def test_it_draws_at_random_until_it_has_enough_to_learn_from() -> None:
     controller, trials = make(initial=8), tried(8)
     controller.update(trials[:7])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.reproduce.checks import counts, detection, devices, shapes, spaces, streams
+from benchmarks.reproduce.checks import counts, detection, devices, predictors, shapes, spaces, streams
 from benchmarks.reproduce.networks import Networks, Value
 from searchspaces.errors import InputError, unknown_name
 
@@ -62,6 +62,7 @@ CHECKS: Final[Mapping[str, Callable[..., Value]]] = MappingProxyType(
             *(streams.state_count, streams.buffer_values),
             *(detection.feature_sides, detection.anchor_count, detection.score_count),
             *(devices.latency, devices.portable, devices.relative_latency),
+            *(predictors.predictor_params, predictors.predictor_width),
             *(lie_between, total, percent_less),
         )
     }
