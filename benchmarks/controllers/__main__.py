@@ -44,6 +44,8 @@ def main() -> None:
 @click.option("--controllers", default="random,evolution", show_default=True, help="As of nas compare.")
 @click.option("--peers", default=PEERS, show_default=True, help="The same; empty for none.")
 @click.option("--trials", default=500, show_default=True, type=click.IntRange(8), help="Of every controller.")
+@click.option("--dear", default="predictor", show_default=True, help="Controllers whose proposals take a while.")
+@click.option("--dear-trials", default=200, show_default=True, type=click.IntRange(8), help="Of each of those.")
 @click.option("--peer-trials", default=400, show_default=True, type=click.IntRange(8), help="Of every peer.")
 @_repeats
 @_devices
@@ -55,6 +57,8 @@ def regret(
     controllers: str,
     peers: str,
     trials: int,
+    dear: str,
+    dear_trials: int,
     peer_trials: int,
     repeats: int,
     devices: tuple[str, ...],
@@ -65,14 +69,23 @@ def regret(
     """Regret on CIFAR-100 under a hard latency limit at the 30th percentile of each device."""
     found, path = tables.read_table(folder, out)
     made: list[Row] = []
-    # Peers are dear and are read at fewer trials, so they run apart: half their budget is feasible at the least.
-    for names, budget, feasible in ((controllers, trials, None), (peers, peer_trials, peer_trials // 2)):
-        if names:
-            kind = "peers" if feasible else "ours"
-            limited = list(tables.limited(found, path, trials=budget, devices=devices))
-            columns = _run(limited, out / f"regret-{kind}", names, repeats, workers, feasible)
-            at = [trials for trials in REGRET_AT if trials <= budget]
-            made += [row for row in rows(limited, columns, "regret", at) if _is_whole(row, feasible)]
+    groups = (
+        ("ours", controllers, trials, None),
+        ("dear", dear, dear_trials, None),
+        # Their second column is read at half their trials, so that many feasible ones are enough.
+        ("peers", peers, peer_trials, peer_trials // 2),
+    )
+    for kind, names, budget, feasible in groups:
+        if not names:
+            continue
+        limited = list(tables.limited(found, path, trials=budget, devices=devices))
+        columns = _run(limited, out / f"regret-{kind}", names, repeats, workers, feasible)
+        at = [trials for trials in REGRET_AT if trials <= budget]
+        # Random search is in every group; the first tells of it.
+        known = {row.column for row in made}
+        made += [
+            row for row in rows(limited, columns, "regret", at) if row.column not in known and _is_whole(row, feasible)
+        ]
     _show(made)
     for verdict in regret_verdicts(made):
         click.echo(verdict)
