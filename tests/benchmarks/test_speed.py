@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import describing, memory, start_up, table_search, writer
+from benchmarks.speed import describing, memory, proposals, start_up, table_search, writer
 from benchmarks.speed.catalog import MEASUREMENTS, Measurement, run_alone, run_here
 from benchmarks.speed.evaluators import (
     MeteredEvaluator,
@@ -28,12 +28,14 @@ from benchmarks.speed.searches import FinishedSearch, run_search
 from benchmarks.speed.show import COLUMNS, Machine, csv_rows, print_results, write_csv
 from benchmarks.speed.timing import fit_line, in_turns
 from benchmarks.tasks import create
+from nas.constraints import Constraint
 from nas.evaluators.base import Request
 from nas.store import Event
 from nas.trial import Outcome, Trial
 from searchspaces.catalog import reference_names
 from searchspaces.errors import InputError, NoResultError
 from searchspaces.space import Architecture
+from searchspaces.tabnas import TabNAS
 
 MACHINE = Machine(id="0123456789ab", cpu="a processor", cores=2, runtime="a runtime 1.0")
 FIRST, SECOND = Architecture("tabnas", (1, 2, 3, 4, -1)), Architecture("tabnas", (0, 5, 6, -1, -1))
@@ -358,3 +360,24 @@ def test_rows_survive_the_way_between_processes() -> None:
 def test_a_measurement_runs_in_a_process_of_its_own() -> None:
     alone = run_alone(MEASUREMENTS["start-up"], quick=True)
     assert [row.name for row in alone] == [row.name for row in run_here("benchmarks.speed.start_up", {"runs": 1})]
+
+
+def test_proposals_at_a_tiny_size() -> None:
+    pytest.importorskip("optuna", reason="Optuna is in the extra `peers`")
+    rows = {row.name: row for row in proposals.measure(trials=20, dear_trials=4, ranked=50, repeats=1)}
+    assert str(rows["random"].target) == str(rows["evolution"].target) == "≥ 10,000 proposals/s"
+    assert str(rows["reinforce, a batch under rejection"].target) == "≥ 3,000 proposals/s"
+    assert str(rows["predictor, one ranking"].target) == "≤ 5 s"
+    assert all(row.value > 0 for row in rows.values())
+    assert "optuna-tpe" in rows
+
+
+def test_one_in_ten_keeps_the_made_up_limit() -> None:
+    """10,000 draws: five standard errors are 1.5 points."""
+    space = TabNAS((54,), 7)
+    costs = proposals.Weights(space)
+    limit = Constraint.parse(f"weight <= {costs.bound}")
+    drawn = space.sample(np.random.default_rng(1), 10_000)
+    kept = [not costs.assess(architecture, (), [limit]).violated for architecture in drawn]
+    # The bound itself comes from 4,000 draws, and weights are whole numbers.
+    assert 0.07 < np.mean(kept) < 0.13
