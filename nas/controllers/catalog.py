@@ -7,6 +7,7 @@ from typing import Any
 
 from nas.adapters.searcher_controller import RaySearcher
 from nas.controllers.base import Controller
+from nas.controllers.ehvi import EHVI
 from nas.controllers.evolution import Evolution
 from nas.controllers.local import LocalSearch
 from nas.controllers.nsga2 import NSGA2
@@ -27,6 +28,7 @@ CONTROLLERS: dict[str, Callable[..., Controller]] = {
     "nsga2": NSGA2,
     "reinforce": Reinforce,
     "predictor": Predictor,
+    "ehvi": EHVI,
 }
 
 
