@@ -91,10 +91,8 @@ class NASBench201Cells(SearchSpace):
         rows = rows.reshape(len(architectures), len(CELL_EDGES))
         return edge_cells(rows, CELL_EDGES, none=CELL_OPS.index(NONE), count=len(CELL_OPS))
 
-    def _native_values(self, text: str) -> dict[str, Value] | None:
-        if not text.startswith("|"):
-            return None
-        return {choice.name: op for choice, op in zip(self.choices, parse_cell(text), strict=True)}
+    def _native_indices(self, text: str) -> tuple[int, ...] | None:
+        return tuple([CELL_OPS.index(op) for op in parse_cell(text)]) if text.startswith("|") else None
 
 
 class NASBench201(NASBench201Cells):

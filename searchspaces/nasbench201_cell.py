@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import permutations, product
 from typing import TypeAlias
@@ -17,6 +18,10 @@ Key: TypeAlias = tuple[tuple[object, ...], ...]
 
 EXAMPLE = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|"
 _NODES = (1, 2, 3)
+_OP = "|".join(CELL_OPS)
+_WRITTEN = re.compile(
+    r"\+".join(r"\|" + "".join(rf"({_OP})~{source}\|" for source in range(node)) for node in _NODES), flags=re.ASCII
+)
 
 
 def cell_text(cell: Cell) -> str:
@@ -27,16 +32,13 @@ def cell_text(cell: Cell) -> str:
 
 def parse_cell(text: str) -> Cell:
     """The operations of a benchmark's string, in the order of `CELL_EDGES`."""
-    nodes = [part.strip("|").split("|") for part in text.strip().split("+")]
-    expected = [[f"~{source}" for source in range(node)] for node in _NODES]
-    found = [[f"~{part.partition('~')[2]}" for part in node] for node in nodes]
-    cell = tuple(part.partition("~")[0] for node in nodes for part in node)
-    if found != expected or not set(cell) <= set(CELL_OPS):
+    found = _WRITTEN.fullmatch(text.strip())
+    if found is None:
         raise InputError(
             f"cell: expected a string such as {EXAMPLE} of the operations {', '.join(CELL_OPS)}, got {text[:120]!r}; "
             "write every edge, none where it is empty."
         )
-    return cell
+    return found.groups()
 
 
 def published_key(cell: Cell) -> str:

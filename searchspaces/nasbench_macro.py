@@ -82,7 +82,6 @@ class NASBenchMacro(SearchSpace):
     def _conv(self, name: str, filters: int, *, kernel: int) -> ConvBlock:
         return ConvBlock(name=name, filters=filters, kernel=kernel, activation="relu6", bn_epsilon=_BN_EPSILON)
 
-    def _native_values(self, text: str) -> dict[str, Value] | None:
-        if len(text) != len(self.choices) or not set(text) <= set("012"):
-            return None
-        return {choice.name: OPS[int(digit)] for choice, digit in zip(self.choices, text, strict=True)}
+    def _native_indices(self, text: str) -> tuple[int, ...] | None:
+        written = len(text) == len(self.choices) and set(text) <= set("012")
+        return tuple(map(int, text)) if written else None

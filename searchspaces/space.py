@@ -170,9 +170,9 @@ class SearchSpace(ABC):
         """The canonical architecture of an id such as ``bignas:2-0-x-1``, or of the space's native string."""
         space, _, body = text.partition(":")
         if space != self.name or not body:
-            native = self._native_values(text)
+            native = self._native_indices(text)
             if native is not None:
-                return self.architecture(**native)
+                return Architecture(self.name, tuple(self._canonical(np.array([native]))[0].tolist()))
             known = f"{self.name}:…" if self.native_example is None else f"{self.name}:… or {self.native_example}"
             raise InputError(f"architecture id: expected {known}, got {text!r}; see `nas sample {self.name}`.")
         parts = body.split("-")
@@ -359,8 +359,8 @@ class SearchSpace(ABC):
             tables.append(table)
         return tuple(tables)
 
-    def _native_values(self, text: str) -> dict[str, Value] | None:
-        """The values that a native string names, None where it is not written as one; spaces override it."""
+    def _native_indices(self, text: str) -> tuple[int, ...] | None:
+        """The indices that a native string names, None where it is not written as one; spaces override it."""
         return None
 
     def _is_blanked(self, column: int) -> bool:

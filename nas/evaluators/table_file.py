@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.options import check_options
 from searchspaces.errors import InputError, unknown_name
 from searchspaces.space import Architecture, SearchSpace, Value
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _KINDS = (".csv", ".tsv", ".parquet")
 _REPEATED = ("refuse", "mean")
 _MISSING = ("refuse", "drop")
-_OPTIONS = ("path", "id", "metrics", "by_choice", "repeated", "incomplete", "missing")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -128,13 +128,11 @@ def read_joined(space: SearchSpace, path: str | Path, *, joined: Any, **options:
     if not isinstance(joined, list | tuple) or not all(isinstance(each, Mapping) for each in joined):
         raise InputError(f"join: expected a list such as [{{path: F.csv, id: COLUMN}}], got {joined!r}; mend it.")
     for number, each in enumerate(joined, start=1):
-        for option in each:
-            if option not in _OPTIONS:
-                raise unknown_name(f"option of join {number}", option, _OPTIONS)
         if "path" not in each:
             raise InputError(f"join {number}: expected a path, got {dict(each)}; add path: F.csv.")
         own = {**{name: options[name] for name in ("repeated", "incomplete") if name in options}, **each}
         where, missing = own.pop("path"), own.pop("missing", "refuse")
+        check_options(f"join {number}", read_table, own)
         table = join(table, read_table(space, where, **own), name=str(where), missing=missing)
     return table
 

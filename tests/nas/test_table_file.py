@@ -101,6 +101,8 @@ def test_joins_that_miss_rows(write):
         ({"missing": "keep"}, "missing: expected one of 2 known names, got 'keep'"),
         ({"repeated": "best"}, "repeated: expected one of 2 known names, got 'best'"),
         ({"colour": 1}, "option of join 1: .* got 'colour'"),
+        ({"id": ["net"]}, r"join 1: expected id as str, got \['net'\]"),
+        ({"by_choice": "no"}, "join 1: expected by_choice as bool, got 'no'"),
         ({"id": "name"}, "id column: .* got 'name'"),
     ],
 )
