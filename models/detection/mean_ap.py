@@ -101,13 +101,13 @@ def map_interval(
 class _Ranked:
     """One class's detections in all pictures, the highest score first.
 
-    picture: [D], where each is.  right, wrong: [10, D], by IoU; one that lies on an ignored box is neither.
-    wanted: boxes of the class in each picture.
+    picture: [D], where each is.  counted: [10, D], by IoU, all but what lies on an ignored box.  right: the rows of
+    those that found a box, by IoU.  wanted: boxes of the class in each picture.
     """
 
     picture: NDArray[np.int64]
-    right: NDArray[np.bool_]
-    wrong: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+    right: Sequence[NDArray[np.int64]]
     wanted: NDArray[np.int64]
 
     @classmethod
@@ -117,21 +117,21 @@ class _Ranked:
         held = [(number, each) for number, each in enumerate(evaluated) if each is not None]
         order = np.argsort(-np.concatenate([each["dtScores"] for _, each in held]), kind="stable")
         matched = np.concatenate([each["dtMatches"] for _, each in held], axis=1)[:, order] != 0
-        ignored = np.concatenate([each["dtIgnore"] for _, each in held], axis=1)[:, order] != 0
+        counted = np.concatenate([each["dtIgnore"] for _, each in held], axis=1)[:, order] == 0
         places = np.concatenate([np.full(len(each["dtScores"]), number) for number, each in held])
-        return cls(picture=places[order], right=matched & ~ignored, wrong=~matched & ~ignored, wanted=np.array(wanted))
+        right = [np.flatnonzero(line) for line in matched & counted]
+        return cls(picture=places[order], counted=counted, right=right, wanted=np.array(wanted))
 
     def average_precision(self, times: NDArray[np.int64]) -> float:
         """COCO's average precision where each picture is there so many times."""
-        weight = times[self.picture]
-        right, wrong = (np.cumsum(each * weight, axis=1) for each in (self.right, self.wrong))
-        recall = right / (self.wanted @ times)
-        precision = right / np.maximum(right + wrong, 1)
-        # At a recall the best precision of this or any higher one counts, and nothing beyond the highest.
-        best = np.flip(np.maximum.accumulate(np.flip(precision, 1), axis=1), 1)
-        best = np.concatenate([best, np.zeros((len(best), 1))], axis=1)
-        rows = [line[np.searchsorted(reached, _RECALLS)] for line, reached in zip(best, recall, strict=True)]
-        return float(np.mean(rows))
+        weight, wanted, values = times[self.picture], self.wanted @ times, []
+        for rows, seen in zip(self.right, np.cumsum(weight * self.counted, axis=1), strict=True):
+            right = np.cumsum(weight[rows])
+            precision = right / np.maximum(seen[rows], 1)
+            # At a recall the best precision of this or any higher one counts, and nothing beyond the highest.
+            best = np.append(np.maximum.accumulate(precision[::-1])[::-1], 0.0)
+            values.append(best[np.searchsorted(right / wanted, _RECALLS)])
+        return float(np.mean(values))
 
 
 def _occurring(truth: Annotations, found: Sequence[Detections]) -> list[int]:
