@@ -4,19 +4,20 @@ Tune keeps every trial until the search ends, for a restore and a table of resul
 statistics of all it reported, its state as text, folders, resources; some 75 kB a trial in the driver. Our log has
 written down all there is to know by then. And Ray's core keeps some 20 kB in the driver for every process that ever
 was, beyond anyone's reach, while a start of one costs seconds of loading a framework. So a process trains several
-trials, but not without end, because a framework may keep a little of each. What Ray's threads free lies scattered in
-the heap, and is handed back to the system as well.
+trials, but not without end, because a framework may keep a little of each. What Ray's threads free is handed back
+to the system as well.
 
 A scheduler is the one part that Tune shows its controller to, so all of it is mixed into one.
 """
 
 from __future__ import annotations
 
-import ctypes
 from itertools import chain
 from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
+
+from nas.engines.heap import trim_heap
 
 # Where a controller of Ray 2.50 to 2.60 keeps trials, or something by their id. One that keeps them elsewhere
 # remembers more, and runs as well; a test counts what is left.
@@ -68,13 +69,6 @@ class FirstComeFirstServed(Housekeeping, FIFOScheduler):  # type: ignore[misc]
 
 class SuccessiveHalving(Housekeeping, ASHAScheduler):  # type: ignore[misc]
     """ASHA; a rung keeps the numbers it compares, not the trials."""
-
-
-def trim_heap() -> None:
-    """Give freed memory back to the system, where its C library knows how (glibc's does); milliseconds."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def forget_finished(controller: Any) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from nas.engines.base import Progress
 from nas.engines.batches import run_batches
+from nas.engines.heap import share_arenas
 from nas.engines.ray_connect import LOCAL, connect, prepare_token
 from nas.evaluators.base import Evaluator, Request
 from nas.options import call_with_options
@@ -88,6 +89,7 @@ class RayEngine:
         if not search.pending() and not search.wants_more():
             return
         prepare_token(self._address)
+        share_arenas()
         import ray
 
         started = not ray.is_initialized()
