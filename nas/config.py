@@ -11,11 +11,12 @@ from typing import Any
 import yaml
 
 from nas.constraints import Constraint
+from nas.derived import DerivedMetric, plain_metrics
 from nas.pareto import Objective
 from searchspaces.errors import InputError, unknown_name
 
 _SECTIONS = ("space", "task", "evaluator", "controller", "budget", "engine")
-_KEYS = (*_SECTIONS, "objectives", "constraints", "precision", "seed", "compare")
+_KEYS = (*_SECTIONS, "derived", "objectives", "constraints", "precision", "seed", "compare")
 _PATH_KEYS = (("task", "path"), ("task", "images"), ("evaluator", "path"))
 # What may change when a run is continued: how long and where, not what.
 _CHANGEABLE = ("budget", "engine")
@@ -59,6 +60,7 @@ class SearchConfig:
     controller: Mapping[str, Any]
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
+    derived: tuple[DerivedMetric, ...] = ()
     budget: Budget = field(default_factory=Budget)
     engine: Mapping[str, Any] = field(default_factory=lambda: {"name": "serial"})
     precision: str = "float32"
@@ -75,6 +77,7 @@ class SearchConfig:
             "controller": dict(self.controller),
             "objectives": [str(objective) for objective in self.objectives],
             "constraints": [str(constraint) for constraint in self.constraints],
+            "derived": {each.name: each.to_dict() for each in self.derived} or None,
             "budget": {name: value for name, value in budget.items() if value is not None},
             "engine": dict(self.engine),
             "precision": self.precision,
@@ -84,9 +87,9 @@ class SearchConfig:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Every metric that an objective or a constraint names, each once."""
+        """Every metric that an objective or a constraint names, and what derived ones are made of, each once."""
         named = [*(item.metric for item in self.constraints), *(item.metric for item in self.objectives)]
-        return tuple(dict.fromkeys(named))
+        return tuple(dict.fromkeys([*named, *plain_metrics(named, {each.name: each for each in self.derived})]))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> SearchConfig:
@@ -136,6 +139,7 @@ def parse_config(data: Any, *, folder: Path | None = None) -> SearchConfig:
         controller=sections["controller"] or {"name": "random"},
         objectives=tuple(map(Objective.parse, _list("objectives", data.get("objectives", ["maximize accuracy"])))),
         constraints=tuple(map(Constraint.parse, _list("constraints", data.get("constraints") or []))),
+        derived=_derived(data.get("derived") or {}),
         budget=Budget(**budget),
         engine=sections["engine"] or {"name": "serial"},
         precision=data.get("precision", "float32"),
@@ -223,6 +227,14 @@ def _plain_mapping(name: str, value: Any) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise InputError(f"{name}: expected a mapping, got {_short(value)}; write its options as keys.")
     return dict(value or {})
+
+
+def _derived(value: Any) -> tuple[DerivedMetric, ...]:
+    if not isinstance(value, dict):
+        raise InputError(
+            f"derived: expected a mapping such as {{slowest: {{case: worst, …}}}}, got {_short(value)}; see README."
+        )
+    return tuple(DerivedMetric.parse(name, options) for name, options in value.items())
 
 
 def _short(value: Any) -> str:

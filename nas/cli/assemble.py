@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from nas.options import call_with_options
@@ -11,6 +11,7 @@ from searchspaces.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from nas.config import SearchConfig
+    from nas.constraints import Constraint
     from nas.controllers.base import Controller
     from nas.costing import CostSource
     from nas.detection_task import DetectionTask
@@ -76,8 +77,12 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
         from nas.evaluators.train import TrainEvaluator
 
         evaluator = call_with_options("evaluator train", TrainEvaluator, options, space, task)
-    _check_metrics(config, costs, task)
-    check_gates(config.constraints, targets)
+    if config.derived:
+        from nas.derived import DerivedCosts
+
+        costs = DerivedCosts(config.derived, costs)
+    _check_metrics(config, costs, task, evaluator)
+    check_gates(_plain_constraints(config), targets)
     parts = Parts(space=space, task=task, costs=costs, evaluator=evaluator, held_out=held_out)
     make_controller(config, make_problem(config, parts))
     return parts
@@ -185,18 +190,21 @@ def make_engine(config: SearchConfig) -> Engine:
 def cost_metrics(config: SearchConfig, evaluator: Evaluator | None) -> tuple[str, ...]:
     """What is found for every proposal: all metrics named but those an evaluation finds, and the size of what trains.
 
-    Of an evaluator's own metrics (a table holds both kinds) those of a target or in a constraint are costs.
+    Of an evaluator's own metrics (a table holds both kinds) those of a target, in a constraint or in a derived metric
+    are costs.
     """
     from nas.costing import STATIC_METRICS
 
-    results = set(() if evaluator is None else evaluator.metrics) - {each.metric for each in config.constraints}
+    parts = {metric for each in config.derived for metric in each.reference}
+    results = set(() if evaluator is None else evaluator.metrics) - {each.metric for each in config.constraints} - parts
     named = [metric for metric in config.metrics if metric not in results or "@" in metric or metric in STATIC_METRICS]
     if evaluator is not None and not evaluator.cheap:
         named = ["params", "macs", *named]
     return tuple(dict.fromkeys(named))
 
 
-def _check_metrics(config: SearchConfig, costs: CostSource, task: AnyTask | None) -> None:
+def _check_metrics(config: SearchConfig, costs: CostSource, task: AnyTask | None, evaluator: Evaluator | None) -> None:
+    from nas.costing import STATIC_METRICS
     from nas.metrics import TRAINED, trained_metrics
 
     found = trained_metrics(task) if task is not None and config.evaluator["name"] == "train" else ()
@@ -206,6 +214,14 @@ def _check_metrics(config: SearchConfig, costs: CostSource, task: AnyTask | None
                 f"constraint {constraint}: {constraint.metric} is known only after training, so it cannot be checked "
                 "before; make it an objective."
             )
+    for each in config.derived:
+        for metric in each.reference:
+            if metric in found:
+                raise InputError(
+                    f"derived.{each.name}: {metric} is known only after training and is no cost; make it an objective."
+                )
+        if each.name in (*TRAINED, *STATIC_METRICS, *(() if evaluator is None else evaluator.metrics)):
+            raise InputError(f"derived.{each.name}: a metric of that name exists already; choose another name.")
     for metric in config.metrics:
         if task is not None and found and metric in TRAINED and metric not in found:
             raise InputError(
@@ -213,6 +229,18 @@ def _check_metrics(config: SearchConfig, costs: CostSource, task: AnyTask | None
                 f"{found[0]}."
             )
     costs.check_names([metric for metric in config.metrics if metric not in found])
+
+
+def _plain_constraints(config: SearchConfig) -> list[Constraint]:
+    """The constraints, those on derived metrics once for each cost they are made of."""
+    from nas.derived import plain_metrics
+
+    derived = {each.name: each for each in config.derived}
+    return [
+        replace(constraint, metric=metric)
+        for constraint in config.constraints
+        for metric in plain_metrics([constraint.metric], derived)
+    ]
 
 
 def _targets(config: SearchConfig) -> dict[str, Any]:
