@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -31,6 +31,7 @@ _LISTABLE = 20_000
 _PARENTS, _CHILDREN = 16, 32
 # Feasibility is asked from the top of the ranking down, and no further than this.
 _MOST_CHECKED = 4096
+_PORTION = 4096
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,12 +144,20 @@ class Predictor:
         if self._targets == "ranks":
             targets = np.stack([normal_ranks(column) for column in targets.T], axis=1)
         known = self._regressor.encode(self._space, tried)
-        candidates, asked = self._candidates(tried, targets, np.random.default_rng([seed, len(results)]))
-        predictions = tuple(self._staged(column).fit(known, column, seed=seed).predict(asked) for column in targets.T)
+        candidates, portions = self._candidates(tried, targets, np.random.default_rng([seed, len(results)]))
+        fitted = [self._staged(column).fit(known, column, seed=seed) for column in targets.T]
+        parts = [[each.predict(portion) for each in fitted] for portion in portions]
+        predictions = (
+            Prediction(
+                mean=np.concatenate([part[number].mean for part in parts]),
+                std=np.concatenate([part[number].std for part in parts]),
+            )
+            for number in range(len(fitted))
+        )
         return _Round(
             examples=len(results),
             candidates=candidates,
-            predictions=predictions,
+            predictions=tuple(predictions),
             best=float(targets[:, 0].max()),
         )
 
@@ -158,14 +167,15 @@ class Predictor:
         return TwoStage(self._regressor, good=float(np.quantile(targets, 1 - self._good)))
 
     @cached_property
-    def _every(self) -> tuple[list[Architecture], Features]:
+    def _every(self) -> tuple[list[Architecture], list[Features]]:
         """All of a small space."""
         every = list(self._space.enumerate())
-        return every, self._regressor.encode(self._space, every)
+        return every, [self._regressor.encode(self._space, every)]
 
     def _candidates(
         self, tried: Sequence[Architecture], targets: NDArray[np.float64], rng: np.random.Generator
-    ) -> tuple[list[Architecture], Features]:
+    ) -> tuple[list[Architecture], Iterable[Features]]:
+        """Candidates, and their features a portion at a time: graphs of a hundred thousand would fill the memory."""
         if self._space.size <= _LISTABLE:
             return self._every
         found = dict.fromkeys(self._space.sample(rng, self._count))
@@ -173,7 +183,11 @@ class Predictor:
         for column in targets.T:
             for row in np.argsort(-column, kind="stable")[: max(1, _PARENTS // targets.shape[1])]:
                 found.update(dict.fromkeys(self._space.mutate(tried[int(row)], rng) for _ in range(_CHILDREN)))
-        return list(found), self._regressor.encode(self._space, list(found))
+        candidates = list(found)
+        return candidates, (
+            self._regressor.encode(self._space, candidates[start : start + _PORTION])
+            for start in range(0, len(candidates), _PORTION)
+        )
 
     # -- choosing ----------------------------------------------------------------------------------------------
 

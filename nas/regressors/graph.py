@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -42,13 +43,12 @@ class GraphRegressor:
         if members < 1:
             raise InputError(f"graph: expected members of 1 or more, got {members}; leave it out for one.")
         self._members = members
-        self._options = {
+        self._options: dict[str, Any] = {
             "width": width,
             "epochs": epochs,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
         }
-        self._networks: dict[bool, Any] = {}
 
     def encode(self, space: SearchSpace, architectures: Sequence[Architecture]) -> ArchitectureGraphs:
         """Graphs of cells, chains of choices."""
@@ -58,22 +58,25 @@ class GraphRegressor:
         self, features: ArchitectureGraphs, targets: NDArray[np.float64], *, seed: int, labels: bool = False
     ) -> _Networks:
         """Squared error on standardised targets; cross-entropy on labels."""
-        network = self._network(labels)
+        network = _compiled(labels, **self._options)
         states = []
         for member in range(self._members):
             network.fit(features, targets, seed=int(np.random.SeedSequence([seed, member]).generate_state(1)[0]))
             states.append(network.state())
         return _Networks(network=network, states=tuple(states))
 
-    def _network(self, labels: bool) -> Any:
-        """One compiled network for each kind of target, fitted again and again."""
-        if labels not in self._networks:
-            load_keras()
-            from models.graph_predictor import GraphPredictor
-            from models.graph_predictor_config import GraphPredictorConfig
 
-            self._networks[labels] = GraphPredictor(GraphPredictorConfig(**self._options), labels=labels)  # type: ignore[arg-type]
-        return self._networks[labels]
+@lru_cache(maxsize=4)
+def _compiled(labels: bool, **options: Any) -> Any:
+    """The compiled network of these options: a comparison of thirty searches traces it once.
+
+    Nothing of one fit is left for the next, and what a fit came to is brought back before each prediction.
+    """
+    load_keras()
+    from models.graph_predictor import GraphPredictor
+    from models.graph_predictor_config import GraphPredictorConfig
+
+    return GraphPredictor(GraphPredictorConfig(**options), labels=labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

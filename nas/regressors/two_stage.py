@@ -54,8 +54,9 @@ class _Cascade:
         """Of what is turned away: below everything that is not, by the classifier's order."""
         odds, ranked = self.classifier.predict(features).mean, self.ranker.predict(features)
         accepted = odds > 0.5
-        floor = min(self.worst, float(ranked.mean[accepted].min(initial=np.inf))) - 1.0
         return Prediction(
-            mean=np.where(accepted, ranked.mean, floor + np.minimum(odds - 0.5, 0.0)),
+            mean=np.where(
+                accepted, np.maximum(ranked.mean, self.worst - 0.5), self.worst - 1 + np.minimum(odds, 0.5) / 2
+            ),
             std=np.where(accepted, ranked.std, 0.0),
         )
