@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TypeAlias
 
@@ -11,7 +12,18 @@ from searchspaces.catalog import NamedNetwork, named_network, parse_shape
 from searchspaces.errors import InputError
 from searchspaces.spec import NetworkSpec
 
-Value: TypeAlias = int | float | str
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number that chance has a part in: over so many runs, with the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    runs: int
+
+
+Value: TypeAlias = int | float | str | Estimate
 
 
 class Networks:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from benchmarks.reproduce.checks import run_check
 from benchmarks.reproduce.figures import Figure, System
-from benchmarks.reproduce.networks import Networks, Value
+from benchmarks.reproduce.networks import Estimate, Networks, Value
 from benchmarks.reproduce.tolerances import Tolerance, scaled
 from searchspaces.errors import InputError
 
@@ -23,12 +23,17 @@ VERDICTS: Final = (EQUAL, WITHIN, DIFFERS, NOT_HERE, UNCONFIRMED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of `nas reproduce`; `ours` is in the figure's unit, None where nothing finds it here."""
+    """One line of `nas reproduce`; `ours` is in the figure's unit, None where nothing finds it here.
+
+    runs, interval: over how many runs it is, and the ends of its 95 % interval, where chance has a part in it.
+    """
 
     system: str
     figure: Figure
     ours: Decimal | str | None
     verdict: str
+    runs: int | None = None
+    interval: tuple[Decimal, Decimal] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The row of the JSON document; numbers stay whole where they are."""
@@ -44,6 +49,8 @@ class Row:
             "tolerance": None if self.ours is None else "exact" if allowed is None else allowed.text,
             "verdict": self.verdict,
             "note": self.figure.note,
+            "runs": self.runs,
+            "interval": None if self.interval is None else list(map(_plain, self.interval)),
         }
 
 
@@ -53,8 +60,7 @@ def reproduce(systems: Iterable[System]) -> Iterator[Row]:
     for system in systems:
         for figure in system.figures:
             try:
-                ours = _in_unit(run_check(networks, figure.check), figure.unit) if figure.check else None
-                yield Row(system=system.name, figure=figure, ours=ours, verdict=judge(figure, ours))
+                yield _row(system.name, figure, run_check(networks, figure.check) if figure.check else None)
             except InputError as error:
                 raise InputError(f"table {system.name}, {figure.label}: {error}") from error
 
@@ -77,8 +83,13 @@ def judge(figure: Figure, ours: Decimal | str | None) -> str:
     return WITHIN if allowed is not None and isinstance(ours, Decimal) and allowed.holds(ours) else DIFFERS
 
 
-def _in_unit(value: Value, unit: str) -> Decimal | str:
-    return value if isinstance(value, str) else scaled(value, unit)
+def _row(system: str, figure: Figure, found: Value | None) -> Row:
+    if isinstance(found, Estimate):
+        ours, low, high = (scaled(each, figure.unit) for each in (found.value, found.low, found.high))
+        verdict = judge(figure, ours)
+        return Row(system=system, figure=figure, ours=ours, verdict=verdict, runs=found.runs, interval=(low, high))
+    value = found if found is None or isinstance(found, str) else scaled(found, figure.unit)
+    return Row(system=system, figure=figure, ours=value, verdict=judge(figure, value))
 
 
 def _plain(value: Decimal | str | None) -> int | float | str | None:

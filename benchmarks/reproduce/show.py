@@ -59,14 +59,18 @@ def _with_unit(value: Decimal | str, unit: str) -> str:
     return f"{text} {unit}".rstrip()
 
 
-def _ours_text(ours: Decimal | str, figure: Figure) -> str:
-    """Ours with a few more digits than the published figure has."""
+def _ours_text(ours: Decimal | str, figure: Figure, interval: tuple[Decimal, Decimal] | None) -> str:
+    """Ours with a few more digits than the published figure has; with one more, and half its interval, by chance."""
     published = figure.published
-    if not isinstance(ours, Decimal) or not isinstance(published, Decimal) or ours == ours.to_integral_value():
+    whole = isinstance(ours, Decimal) and ours == ours.to_integral_value() and interval is None
+    if not isinstance(ours, Decimal) or not isinstance(published, Decimal) or whole:
         return _with_unit(ours, figure.unit)
     exponent = published.as_tuple().exponent
-    places = max(0, -exponent if isinstance(exponent, int) else 0) + _MORE_PLACES
-    return _with_unit(round(ours, places), figure.unit)
+    places = max(0, -exponent if isinstance(exponent, int) else 0)
+    if interval is not None:
+        half = (interval[1] - interval[0]) / 2
+        return f"{round(ours, places + 1)} ±{round(half, places + 1)} {figure.unit}".rstrip()
+    return _with_unit(round(ours, places + _MORE_PLACES), figure.unit)
 
 
 def _heading(row: Row) -> tuple[str, str, str, str]:
@@ -93,7 +97,7 @@ def _cells(row: Row) -> tuple[str, str, str, str] | None:
         return None
     figure = row.figure
     tolerance = "exact" if figure.allowed is None else figure.allowed.text
-    return figure.name, _with_unit(figure.published, figure.unit), _ours_text(row.ours, figure), tolerance
+    return figure.name, _with_unit(figure.published, figure.unit), _ours_text(row.ours, figure, row.interval), tolerance
 
 
 def _print_group(rows: Sequence[Row], widths: Sequence[int], console: Console) -> None:

@@ -81,6 +81,14 @@ def test_values_counted_by_hand(networks: Networks, check: str, value: int | str
         ("dense_params", "missing a required argument: 'sizes'"),
         ("space_size bignsa", "did you mean 'bignas'"),
         ("space_size tabnas layers=9", "choice layers"),
+        ("toy_share 4-5 rejection 5", "network of the toy example: expected one of"),
+        ("toy_share 4-2 rejecton 5", "did you mean 'rejection'"),
+        ("toy_found rejection some", "correction: expected a number of samples, exact or none, got 'some'"),
+        ("toy_found absolute much", "beta: expected a number of 0 or less, got 'much'"),
+        ("toy_feasible absolute 1", "beta: expected 0 or less"),
+        ("target_latency absolut -0.1", "did you mean 'absolute'"),
+        ("relative_of_search best worst", "metric: expected one of"),
+        ("total target_latency absolute -0.1", "missing a required argument"),
     ],
 )
 def test_a_check_that_cannot_run_says_why(networks: Networks, check: str, words: str) -> None:

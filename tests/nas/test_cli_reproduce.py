@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_tables_keep_to_the_window(nas: Nas, monkeypatch: pytest.MonkeyPatch, wi
     text = " ".join(out.split())
     assert "tabnas-criteo 41,153 41,153" in text
     assert "BigNASModel-XL 80.9 %: not reproducible here" in text
-    assert "TabNAS: 16 equal, 0 within, 0 differs, 3 not reproducible here, 7 unconfirmed" in text
+    assert "TabNAS: 20 equal, 35 within, 0 differs, 13 not reproducible here, 7 unconfirmed" in text
     assert f"All {len(system_names())} systems: " in text
 
 
@@ -58,6 +59,12 @@ def test_long_words_do_not_take_the_tolerance_from_numbers(nas: Nas, monkeypatch
     text = " ".join(out.split())
     assert "mobilenet-multi-max 349.18 M 349.1764 M ±0.005 within" in text
     assert "mobilenet-multi-max 224-112-56-28-14-14-7 224-112-56-28-14-14-7 equal" in text
+
+
+def test_what_chance_has_a_part_in_is_printed_with_its_interval(nas: Nas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = nas(["reproduce", "--system", "tunas"])
+    assert re.search(r"absolute +84 ms +84\.\d ±0\.\d ms +±2 % +within", out)
 
 
 def test_an_unknown_system_is_answered_with_the_nearest(refused: Callable[..., str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.reproduce.checks import counts, detection, devices, predictors, shapes, spaces, streams
+from benchmarks.reproduce.checks import counts, detection, devices, policies, predictors, shapes, spaces, streams
 from benchmarks.reproduce.networks import Networks, Value
 from searchspaces.errors import InputError, unknown_name
 
@@ -45,7 +45,7 @@ def percent_less(networks: Networks, figure: str, network: str, other: str, **op
 
 def _number(networks: Networks, check: str) -> int | float:
     value = run_check(networks, check)
-    if isinstance(value, str):
+    if not isinstance(value, int | float):
         raise InputError(f"check {check!r}: expected one that gives a number, got {value!r}; take params or macs.")
     return value
 
@@ -63,6 +63,9 @@ CHECKS: Final[Mapping[str, Callable[..., Value]]] = MappingProxyType(
             *(detection.feature_sides, detection.anchor_count, detection.score_count),
             *(devices.latency, devices.portable, devices.relative_latency),
             *(predictors.predictor_params, predictors.predictor_width),
+            *(policies.toy_share, policies.toy_found, policies.toy_feasible),
+            *(policies.target_latency, policies.ends_at_target),
+            *(policies.relative_of_search, policies.metrics_differ),
             *(lie_between, total, percent_less),
         )
     }
