@@ -15,7 +15,7 @@ from nas.derived import DerivedMetric, plain_metrics
 from nas.pareto import Objective
 from searchspaces.errors import InputError, unknown_name
 
-_SECTIONS = ("space", "task", "evaluator", "controller", "budget", "engine")
+_SECTIONS = ("space", "task", "evaluator", "controller", "stopping", "budget", "engine")
 _KEYS = (*_SECTIONS, "derived", "objectives", "constraints", "precision", "seed", "compare")
 _PATH_KEYS = (("task", "path"), ("task", "images"), ("evaluator", "path"))
 # What may change when a run is continued: how long and where, not what.
@@ -61,6 +61,7 @@ class SearchConfig:
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
     derived: tuple[DerivedMetric, ...] = ()
+    stopping: Mapping[str, Any] | None = None
     budget: Budget = field(default_factory=Budget)
     engine: Mapping[str, Any] = field(default_factory=lambda: {"name": "serial"})
     precision: str = "float32"
@@ -75,6 +76,7 @@ class SearchConfig:
             "task": None if self.task is None else dict(self.task),
             "evaluator": dict(self.evaluator),
             "controller": dict(self.controller),
+            "stopping": None if self.stopping is None else dict(self.stopping),
             "objectives": [str(objective) for objective in self.objectives],
             "constraints": [str(constraint) for constraint in self.constraints],
             "derived": {each.name: each.to_dict() for each in self.derived} or None,
@@ -140,6 +142,7 @@ def parse_config(data: Any, *, folder: Path | None = None) -> SearchConfig:
         objectives=tuple(map(Objective.parse, _list("objectives", data.get("objectives", ["maximize accuracy"])))),
         constraints=tuple(map(Constraint.parse, _list("constraints", data.get("constraints") or []))),
         derived=_derived(data.get("derived") or {}),
+        stopping=sections["stopping"],
         budget=Budget(**budget),
         engine=sections["engine"] or {"name": "serial"},
         precision=data.get("precision", "float32"),

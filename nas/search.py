@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from nas.controllers.base import Controller
 from nas.costing import Assessment
 from nas.pareto import Objective, non_dominated
 from nas.proposing import Proposer
+from nas.stopping import ParetoHalving
 from nas.store import Event, EventLog, fold
 from nas.trial import FINISHED, Outcome, State, Trial
 from searchspaces.errors import InputError, NoResultError
@@ -29,6 +31,7 @@ class Search:
         objectives: what the front is made of.
         budget: when to stop.
         seed: of the whole search; each trial's own seed is drawn from it and its number.
+        stopping: which trainings end early; by default none.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class Search:
         objectives: Sequence[Objective],
         budget: Budget,
         seed: int,
+        stopping: ParetoHalving | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.objectives, self.budget = tuple(objectives), budget
         self.acceptance = proposer.acceptance
         self.ended: str | None = None
         self._store, self._controller, self._proposer, self._seed = store, controller, proposer, seed
+        self._stopping = stopping
         self._clock, self._start = clock, clock()
         self._queued: list[Event] = []
         self.trials: dict[int, Trial] = {}
@@ -60,6 +65,11 @@ class Search:
     def learns(self) -> bool:
         """Whether a proposal depends on the results before it."""
         return self._controller.learns
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether `reported` may end a training."""
+        return self._stopping is not None
 
     def pending(self) -> list[Trial]:
         """Trials proposed or begun but not finished, which a driver that died left behind."""
@@ -128,6 +138,27 @@ class Search:
         self.flush()
         self._store.append([Event(trial=number, state="RUNNING")])
         self._advance(Event(trial=number, state="RUNNING"))
+
+    def reported(self, number: int, epoch: int, metrics: Mapping[str, float]) -> bool:
+        """Whether trial `number` goes on after an epoch with these metrics.
+
+        What it showed at a rung, and what was decided, is written down first: a trial that is run again after the
+        driver died is not decided about again.
+        """
+        if self._stopping is None or not self._stopping.is_rung(epoch):
+            return True
+        rung, trial = str(epoch), self.trials[number]
+        rungs = dict(trial.details.get("rungs", {}))
+        if rung not in rungs:
+            known = {**trial.metrics, **metrics}
+            shown = {each.metric: known.get(each.metric, math.nan) for each in self.objectives}
+            there = (each.details.get("rungs", {}).get(rung) for each in self.trials.values())
+            goes_on = self._stopping.goes_on(shown, [each["metrics"] for each in there if each is not None])
+            rungs[rung] = {"metrics": shown, "goes_on": goes_on}
+            event = Event(trial=number, state="RUNNING", data={"details": {"rungs": rungs}})
+            self._store.append([event])
+            self._advance(event)
+        return bool(rungs[rung]["goes_on"])
 
     def finished(self, outcomes: Mapping[int, Outcome]) -> None:
         """Write down results, in the order given, and let the controller see them."""

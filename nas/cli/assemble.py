@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nas.problem import Problem
     from nas.run_folder import RunFolder
     from nas.search import Search
+    from nas.stopping import ParetoHalving
     from nas.store import EventLog
     from nas.task import Task
     from searchspaces.space import SearchSpace
@@ -83,6 +84,7 @@ def make_parts(config: SearchConfig, *, with_evaluator: bool = True) -> Parts:
         costs = DerivedCosts(config.derived, costs)
     _check_metrics(config, costs, task, evaluator)
     check_gates(_plain_constraints(config), targets)
+    make_stopping(config)
     parts = Parts(space=space, task=task, costs=costs, evaluator=evaluator, held_out=held_out)
     make_controller(config, make_problem(config, parts))
     return parts
@@ -149,6 +151,23 @@ def make_controller(config: SearchConfig, problem: Problem) -> Controller:
     return create_controller(name, problem, options)
 
 
+def make_stopping(config: SearchConfig) -> ParetoHalving | None:
+    """What ends trainings early, if anything."""
+    if config.stopping is None:
+        return None
+    from nas.stopping import ParetoHalving
+
+    name, options = _split(config.stopping)
+    if name != "asha":
+        raise unknown_name("stopping", name, ("asha",))
+    if config.evaluator["name"] != "train":
+        raise InputError("stopping: expected an evaluator that trains, got a table; a look-up has no epochs to save.")
+    if config.engine.get("scheduler"):
+        raise InputError("stopping: expected it or engine.scheduler, got both; drop one of them.")
+    stopping: ParetoHalving = call_with_options("stopping asha", ParetoHalving, options, config.objectives)
+    return stopping
+
+
 def make_search(config: SearchConfig, folder: RunFolder, parts: Parts) -> Search:
     """The search in a run folder, brought to where its log ends."""
     return search_over(config, folder.store, parts)
@@ -168,6 +187,7 @@ def search_over(config: SearchConfig, store: EventLog, parts: Parts) -> Search:
         objectives=config.objectives,
         budget=config.budget,
         seed=config.seed,
+        stopping=make_stopping(config),
     )
 
 

@@ -12,12 +12,14 @@ A scheduler is the one part that Tune shows its controller to, so all of it is m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
 from nas.engines.heap import trim_heap
+from nas.search import Search
 
 # Where a controller of Ray 2.50 to 2.60 keeps trials, or something by their id. One that keeps them elsewhere
 # remembers more, and runs as well; a test counts what is left.
@@ -69,6 +71,23 @@ class FirstComeFirstServed(Housekeeping, FIFOScheduler):  # type: ignore[misc]
 
 class SuccessiveHalving(Housekeeping, ASHAScheduler):  # type: ignore[misc]
     """ASHA; a rung keeps the numbers it compares, not the trials."""
+
+
+class SearchDecides(Housekeeping, FIFOScheduler):  # type: ignore[misc]
+    """After each epoch the search says whether a trial goes on."""
+
+    def __init__(self, *, search: Search, trials_per_process: int) -> None:
+        super().__init__(trials_per_process=trials_per_process)
+        self._search = search
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
+        """Called in the driver with every report; the last one carries the outcome."""
+        if "outcome" in result or self._search.reported(trial.config["number"], int(result["epoch"]), result):
+            return str(self.CONTINUE)
+        return str(self.STOP)
 
 
 def forget_finished(controller: Any) -> None:

@@ -44,8 +44,8 @@ class RayEngine:
         retries: how often a trial is started again after its process or node died.
         trials_per_process: how many trials a process runs, one after the other, before a new one takes its place.
         batch: proposals a cheap evaluator gets at once; those run in the driver.
-        scheduler: early stopping, as ``{name: asha, metric: accuracy, grace_epochs: 1, reduction: 3}``;
-            without a metric it goes by the evaluator's first.
+        scheduler: Tune's own early stopping by one metric, as ``{name: asha, metric: accuracy, grace_epochs: 1,
+            reduction: 3}``; without a metric it goes by the evaluator's first.
         storage: a folder or URL all nodes can write, for Tune's own files; by default the run folder.
     """
 
@@ -119,7 +119,7 @@ class RayEngine:
             trainable,
             tune_config=tune.TuneConfig(
                 search_alg=Feed(search, progress),
-                scheduler=self._make_scheduler(evaluator),
+                scheduler=self._make_scheduler(search, evaluator),
                 num_samples=-1,
                 max_concurrent_trials=self._workers or max(1, int(ray.cluster_resources().get("CPU", 1))),
                 reuse_actors=self._trials_per_process > 1,
@@ -135,9 +135,13 @@ class RayEngine:
         )
         tuner.fit()
 
-    def _make_scheduler(self, evaluator: Evaluator) -> Any:
-        from nas.engines.ray_housekeeping import FirstComeFirstServed
+    def _make_scheduler(self, search: Search, evaluator: Evaluator) -> Any:
+        from nas.engines.ray_housekeeping import FirstComeFirstServed, SearchDecides
 
+        if search.stops_early:
+            if self._scheduler:
+                raise InputError("engine ray: expected stopping or a scheduler, got both; drop one of them.")
+            return SearchDecides(search=search, trials_per_process=self._trials_per_process)
         if not self._scheduler:
             return FirstComeFirstServed(trials_per_process=self._trials_per_process)
         options = {"metric": evaluator.metrics[0], **self._scheduler}

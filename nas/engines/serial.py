@@ -54,6 +54,7 @@ class SerialEngine:
             architecture=trial.architecture,
             seed=search.trial_seed(trial.number),
             time_limit_s=min(limits, default=None),
+            report=lambda epoch, metrics: search.reported(trial.number, epoch, metrics),
         )
         (outcome,) = evaluator.evaluate([request])
         cut = outcome.state == "FAILED" and search.out_of_time() and (own is None or outcome.seconds < own)
