@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.controllers.rejection import draw_feasible
+from nas.gaussian_process import normal_scores
 from nas.problem import Problem
-from nas.regressors.acquisition import ACQUISITIONS, normal_ranks
+from nas.regressors.acquisition import ACQUISITIONS
 from nas.regressors.base import Features, Prediction, Regressor
 from nas.regressors.catalog import create_regressor
 from nas.regressors.two_stage import TwoStage
@@ -142,7 +143,7 @@ class Predictor:
         seed = zlib.crc32("\n".join(each.id for each in tried).encode())
         targets = np.array([values for _, values in results])
         if self._targets == "ranks":
-            targets = np.stack([normal_ranks(column) for column in targets.T], axis=1)
+            targets = np.stack([normal_scores(column) for column in targets.T], axis=1)
         known = self._regressor.encode(self._space, tried)
         candidates, portions = self._candidates(tried, targets, np.random.default_rng([seed, len(results)]))
         fitted = [self._staged(column).fit(known, column, seed=seed) for column in targets.T]

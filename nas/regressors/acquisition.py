@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from statistics import NormalDist
 from types import MappingProxyType
 from typing import Final
 
@@ -46,14 +45,3 @@ def thompson(prediction: Prediction, best: float, rng: np.random.Generator) -> V
 ACQUISITIONS: Final[Mapping[str, Callable[[Prediction, float, np.random.Generator], Values]]] = MappingProxyType(
     {"mean": mean, "upper_bound": upper_bound, "expected_improvement": expected_improvement, "thompson": thompson}
 )
-
-
-def normal_ranks(values: Values) -> Values:
-    """Each value's rank as a quantile of the normal distribution; equal values share theirs.
-
-    Accuracies have a long lower tail and crowd together at the top; by their ranks the top is as wide as the rest.
-    """
-    _, row, counts = np.unique(values, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    quantile = NormalDist().inv_cdf
-    return np.array([quantile(each / len(values)) for each in middle])[row]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nas.regressors.acquisition import ACQUISITIONS, expected_improvement, normal_ranks
+from nas.gaussian_process import normal_scores
+from nas.regressors.acquisition import ACQUISITIONS, expected_improvement
 from nas.regressors.base import Prediction
 from nas.regressors.catalog import REGRESSORS, create_regressor
 from nas.regressors.gaussian_process import GaussianProcess
@@ -52,7 +51,7 @@ def test_every_name_makes_one():
 
 def test_it_orders_what_it_never_saw(regressor):
     known, asked = regressor.encode(SPACE, TRAIN), regressor.encode(SPACE, EVERY)
-    found = regressor.fit(known, normal_ranks(worth(TRAIN)), seed=1).predict(asked)
+    found = regressor.fit(known, normal_scores(worth(TRAIN)), seed=1).predict(asked)
     assert found.mean.shape == found.std.shape == (400,)
     assert np.isfinite(found.mean).all()
     assert (found.std >= 0).all()
@@ -134,20 +133,6 @@ def test_many_examples_are_thinned_to_the_best_and_the_latest():
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
-
-
-def test_ranks_are_spread_like_a_normal_distribution():
-    found = normal_ranks(np.array([3.0, 10.0, -5.0]))
-    assert found == pytest.approx([0.0, 0.967422, -0.967422], abs=1e-5)
-    tied = normal_ranks(np.array([1.0, 1.0, 2.0, 1.0]))
-    assert tied == pytest.approx([-0.318639, -0.318639, 1.150349, -0.318639], abs=1e-5)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
-def test_ranks_keep_the_order(values):
-    found = normal_ranks(np.array(values))
-    for left, right in zip(range(len(values)), range(1, len(values)), strict=False):
-        assert np.sign(found[right] - found[left]) == np.sign(values[right] - values[left])
 
 
 def test_expected_improvement_is_that_of_drawn_values():
