@@ -84,6 +84,7 @@ class RunTables:
         acceptance: constraint, checked, accepted, rate; may be empty.
         winners: members of the front that are shown in detail.
         provenance: versions, machine, fingerprint, seed, started, ended, command, data.
+        predicted: metrics that no one measured, each with how far off its predictor is, in words.
     """
 
     name: str
@@ -96,6 +97,7 @@ class RunTables:
     acceptance: pd.DataFrame
     winners: tuple[Winner, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    predicted: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"run {self.name!r}"

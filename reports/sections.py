@@ -49,7 +49,7 @@ def page_sections(
         "answer": answer(runs, fronts),
         "efforts": [(run.name, effort(run)) for run in runs],
         "fronts": [_front_section(index, front, runs, comparisons) for index, front in enumerate(fronts)],
-        "warnings": _front_warnings(fronts),
+        "warnings": [*_front_warnings(fronts), *_predictions(runs)],
         "comparisons": [_comparison_section(index, item) for index, item in enumerate(comparisons)],
         "parallels": _parallel_sections(fronts, runs),
         "refusals": figure_block("refusals", figures.refusal_figure(refused), "reasons") if len(refused) else None,
@@ -116,6 +116,14 @@ def _outside(front: Front) -> int:
     views = [(o.metric, view) for o in front.objectives if (view := focus(front, o.metric)) is not None]
     inside = [front.points[metric].between(*view) for metric, view in views]
     return int((~pd.concat(inside, axis=1).all(axis=1)).sum()) if inside else 0
+
+
+def _predictions(runs: Sequence[RunTables]) -> list[str]:
+    """What is no measurement, once where several runs went by the same predictor."""
+    told = [
+        f"{metric} is predicted, not measured: {errors}." for run in runs for metric, errors in run.predicted.items()
+    ]
+    return list(dict.fromkeys(told))
 
 
 def _front_warnings(fronts: Sequence[Front]) -> list[str]:

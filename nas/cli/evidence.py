@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.run_folder import read_log, read_run
+from nas.held_out import HeldOut
+from nas.run_folder import read_held_out, read_log, read_run
 from nas.search import pareto_front
 from searchspaces.errors import InputError
 
@@ -59,6 +60,7 @@ def run_tables(folder: Path, *, measure: bool) -> RunTables:
         acceptance=pd.DataFrame(_acceptance(events)),
         winners=tuple(_winners(front, config, parts, measure=measure)),
         provenance=_provenance(folder, config, trials, parts),
+        predicted={metric: str(HeldOut(**errors)) for metric, errors in read_held_out(folder).items()},
     )
 
 

@@ -172,6 +172,9 @@ def test_a_search_prints_and_keeps_how_far_off_it_is(
         complete = [trial for trial in log.trials() if trial.state == "COMPLETE"]
     assert all(trial.details["method"] == "predicted" for trial in complete)
     assert all(trial.metrics["latency_ms@toy"] <= 20 for trial in complete)
+    assert nas(["report", run])[0] == 0
+    page = (run / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.count("accuracy is predicted, not measured: Spearman") == 1
     again = answer("resume", run, "--set", "budget.trials=10")
     assert again["held_out"] == found["held_out"]
 
