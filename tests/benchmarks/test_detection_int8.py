@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.detection_int8 import FILES, figures, half_width_edgetpu
+from benchmarks.detection_int8 import FILES, RESULT, figures, half_width_edgetpu
 from searchspaces.catalog import named_network
 
 
@@ -42,3 +43,10 @@ def test_every_epoch_and_every_file_has_its_rows(tmp_path: Path) -> None:
     found = {(row["file"], row["quantity"]): row["value"] for row in rows}
     for file in FILES:
         assert found[file, "map of LiteRT"] == "0.39" and found[file, "found again, low"] == "0.7"
+
+
+def test_what_was_measured_is_of_this_network() -> None:
+    with RESULT.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["network"] for row in rows} == {half_width_edgetpu().id}
+    assert {row["file"] for row in rows} == {"", *FILES}
