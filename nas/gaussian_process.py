@@ -37,9 +37,11 @@ class Kernel:
 def encode(space: SearchSpace, architectures: Sequence[Architecture]) -> Floats:
     """Numbers for the kernel, [N, D]: numeric choices from 0 to 1 (blank in the middle), names as whole numbers.
 
-    A distance between names is cut at 1. That a choice is blank is seen from the choice it hangs on.
+    Equal networks get equal numbers. A distance between names is cut at 1. That a choice is blank is seen from the
+    choice it hangs on.
     """
-    rows = np.array([each.indices for each in architectures], dtype=np.float64).reshape(-1, len(space.choices))
+    first = space.representatives(architectures)
+    rows = np.array([each.indices for each in first], dtype=np.float64).reshape(-1, len(space.choices))
     for column, choice in enumerate(space.choices):
         if not any(isinstance(value, str) for value in choice.values):
             blank = rows[:, column] < 0

@@ -91,6 +91,13 @@ class NASBench201Cells(SearchSpace):
         rows = rows.reshape(len(architectures), len(CELL_EDGES))
         return edge_cells(rows, CELL_EDGES, none=CELL_OPS.index(NONE), count=len(CELL_OPS))
 
+    def representatives(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """The first of all cells that are the same network."""
+        rows = np.array([architecture.indices for architecture in architectures], dtype=np.int64)
+        classes = network_classes()
+        _, first = np.unique(classes, return_index=True)
+        return self.from_indices(_digits(first[classes[rows.reshape(-1, len(CELL_EDGES)) @ _PLACES]]))
+
     def _native_indices(self, text: str) -> tuple[int, ...] | None:
         return tuple([CELL_OPS.index(op) for op in parse_cell(text)]) if text.startswith("|") else None
 

@@ -318,6 +318,10 @@ class SearchSpace(ABC):
         columns = [rows[:, [column]] == np.arange(size) for column, size in enumerate(sizes)]
         return np.concatenate(columns, axis=1).astype(np.float32)
 
+    def representatives(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        """For each the one that stands for its network: itself, unless the space holds equal networks apart."""
+        return list(architectures)
+
     # -- what the methods above share ------------------------------------------------------------------------------
 
     @cached_property

@@ -5,6 +5,7 @@ import pytest
 
 from nas.gaussian_process import Kernel, encode, fit_kernel, normal_scores, predict
 from nas.testing import ToySpace
+from searchspaces.nasbench201 import NASBench201Cells
 
 
 def test_normal_scores_are_quantiles_and_equal_values_share_theirs() -> None:
@@ -20,6 +21,16 @@ def test_numbers_are_near_their_neighbours_and_blanks_in_the_middle() -> None:
     space = ToySpace()
     rows = encode(space, [space.parse("toy:0-0-x-3"), space.parse("toy:1-1-2-0")])
     assert rows.tolist() == [[0, 0, 0.5, 1], [0.5, 1, 1, 0]]
+
+
+def test_equal_networks_are_alike_though_the_space_holds_them_apart() -> None:
+    space = NASBench201Cells()
+    none, skip = ({choice.name: value for choice in space.choices} for value in ("none", "skip_connect"))
+    # What leaves a node that nothing reaches makes no difference.
+    twins = [space.architecture(**none), space.architecture(**{**none, space.choices[1].name: "nor_conv_3x3"})]
+    rows = encode(space, [*twins, space.architecture(**skip)])
+    assert rows[0].tolist() == rows[1].tolist() != rows[2].tolist()
+    assert space.representatives(space.representatives(twins)) == space.representatives(twins)
 
 
 def test_prediction_by_hand() -> None:
