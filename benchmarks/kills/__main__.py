@@ -6,10 +6,12 @@ import csv
 import platform
 import random
 import shlex
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -36,6 +38,7 @@ _YOUNG: dict[str, dict[str, Any]] = {
     "nsga2": {"population": 8},
 }
 _LIMIT_S = 600
+_MOST_CHANGES, _MOST_S = 8, 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +84,15 @@ def kill_and_compare(name: str, *, kills: int, trials: int, seed: int) -> Row:
         folder = Path(temporary)
         config = parse_config(_config(name, write_table(folder / "table.csv"), trials))
         parts = make_parts(config)
-        start = time.monotonic()
         _drive(config, parts, folder / "whole", None)
-        span_s = time.monotonic() - start
         whole = _told(folder / "whole")
         deaths = searches = equal = repeated = 0
         while deaths < kills:
             run, alive = folder / f"run{searches}", False
             while not alive:
-                # Lives of an eighth of a search on average: its later part is met as often as its beginning.
-                moment_s = rng.uniform(0.0, span_s / 4) if deaths < kills else None
-                alive = _drive(config, parts, run, moment_s)
+                # A few trials a life, so that all of a search is met; the seconds are those of a trial or two.
+                life = (rng.randrange(_MOST_CHANGES), rng.uniform(0.0, _MOST_S)) if deaths < kills else None
+                alive = _drive(config, parts, run, life)
                 deaths += not alive
             searches += 1
             equal += _told(run) == whole
@@ -112,17 +113,26 @@ def _config(name: str, table: Path, trials: int) -> dict[str, Any]:
     }
 
 
-def _drive(config: SearchConfig, parts: Parts, folder: Path, moment_s: float | None) -> bool:
-    """Let a process continue the search, and kill it so many seconds after it has begun; whether it came to the end."""
+def _drive(config: SearchConfig, parts: Parts, folder: Path, life: tuple[int, float] | None) -> bool:
+    """Let a process continue the search; whether it came to the end.
+
+    life: how many changes it may report before it is killed, and how many seconds later.
+    """
     context = get_context("fork")
     hears, says = context.Pipe(duplex=False)
     process = context.Process(target=_continue, args=(config, parts, folder, says))
     process.start()
-    hears.recv()
-    process.join(_LIMIT_S if moment_s is None else moment_s)
-    if process.is_alive():
+    # Only the other end stays open in the process, so that its end is heard.
+    says.close()
+    changes, seconds = (sys.maxsize, 0.0) if life is None else life
+    with suppress(EOFError):
+        for _ in range(changes):
+            hears.recv()
+    if life is not None:
+        time.sleep(seconds)
         process.kill()
-        process.join()
+    process.join(_LIMIT_S)
+    if process.exitcode == -signal.SIGKILL:
         return False
     if process.exitcode:
         raise NoResultError(f"{config.controller['name']}: its process ended with status {process.exitcode}")
@@ -130,16 +140,15 @@ def _drive(config: SearchConfig, parts: Parts, folder: Path, moment_s: float | N
 
 
 def _continue(config: SearchConfig, parts: Parts, folder: Path, says: Connection) -> None:
-    """In the process that gets killed: continue the search in its folder to the end."""
-    says.send("begun")
+    """In the process that gets killed: continue the search in its folder to the end, and tell of every change."""
+
+    def tell(search: Search) -> None:
+        says.send(None)
+
     with RunFolder(folder, config) as run:
         search = make_search(config, run, parts)
         if parts.evaluator is not None:
-            make_engine(config).run(search, parts.evaluator, folder, _quiet)
-
-
-def _quiet(search: Search) -> None:
-    """No progress is shown."""
+            make_engine(config).run(search, parts.evaluator, folder, tell)
 
 
 def _told(folder: Path) -> list[tuple[Any, ...]]:
