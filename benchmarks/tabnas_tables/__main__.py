@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import click
@@ -95,6 +96,24 @@ def searches(tables: tuple[Path, ...], trained: tuple[int, ...], seeds: int, sha
     rows = (row for field in fields for row in search_rows(field, CONTENDERS, trained=trained, seeds=seeds))
     count = write_rows(out, SEARCH_COLUMNS, _known(), rows)
     click.echo(f"{count} rows written to {out}")
+
+
+@main.command()
+@click.option("--csv", "path", default=RESULTS / "policies.csv", show_default=True, type=click.Path(path_type=Path))
+def verdict(path: Path) -> None:
+    """What a comparison of policies says of the paper's claim, a line for every table, end and kind of regret."""
+    from benchmarks.tabnas_tables.verdict import read_recorded
+    from benchmarks.tabnas_tables.verdict import verdict as judge
+
+    rows = read_recorded(path)
+    for table in dict.fromkeys(row["table"] for row in rows):
+        for end, regret in product(("mode", "draws"), ("regret", "seen_regret")):
+            found = judge(rows, table, end=end, regret=regret)
+            click.echo(
+                f"{table} {end} {regret}: rejection {found.feasible:.0%} within, {found.regret:.2f} points below; best "
+                f"shaped {found.best}: {found.best_feasible:.0%}, {found.best_regret:.2f}; "
+                f"{found.better} better and {found.worse} worse of {found.shaped}"
+            )
 
 
 def _built() -> list[Path]:

@@ -7,7 +7,6 @@ tuned. A shaped reward is better, or worse, where the 95 % intervals of the two 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
@@ -19,18 +18,28 @@ RECORDED: Final = Path(__file__).parents[1] / "results" / "tabnas" / "policies.c
 # Fixed before anything was compared: the most samples that were tried, and the rate of the authors' absolute reward.
 EXTRA_SAMPLES, LEARNING_RATE = "64", "0.05"
 End: TypeAlias = Literal["mode", "draws"]
-_Row: TypeAlias = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Of one table. `better` and `worse` count the shaped rewards, of `shaped`, that end so beside rejection."""
+    """Of one table and one kind of end and regret.
+
+    feasible: share of the policies under rejection that end within the limit.
+    regret: their mean regret in points.
+    shaped: how many shaped rewards there are; `better` and `worse` how many of them end so.
+    best: the shaped reward with the lowest mean regret, chosen in hindsight, with its weight.
+    best_regret: its mean regret in points, and `best_feasible` its share within the limit.
+    """
 
     table: str
     feasible: float
+    regret: float
     shaped: int
     better: int
     worse: int
+    best: str
+    best_regret: float
+    best_feasible: float
 
 
 def read_recorded(path: Path = RECORDED) -> list[dict[str, str]]:
@@ -58,16 +67,17 @@ def verdict(rows: list[dict[str, str]], table: str, *, end: End = "draws", regre
     if not own:
         raise unknown_name("table", table, sorted({row["table"] for row in rows}))
     rejection = next(row for row in own if row["extra_samples"] == EXTRA_SAMPLES)
-    shaped = list(_shaped(own))
+    shaped = [row for row in own if row["reward"] in REWARDS]
     column = f"{end}_{regret}"
+    best = min(shaped, key=lambda row: float(row[column]))
     return Verdict(
         table=table,
         feasible=float(rejection[f"{end}_feasible"]),
+        regret=float(rejection[column]),
         shaped=len(shaped),
         better=sum(float(row[f"{column}_high"]) < float(rejection[f"{column}_low"]) for row in shaped),
         worse=sum(float(row[f"{column}_low"]) > float(rejection[f"{column}_high"]) for row in shaped),
+        best=f"{best['reward']} {best['beta']}",
+        best_regret=float(best[column]),
+        best_feasible=float(best[f"{end}_feasible"]),
     )
-
-
-def _shaped(rows: list[dict[str, str]]) -> Iterator[_Row]:
-    return (row for row in rows if row["reward"] in REWARDS)

@@ -7,7 +7,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.reproduce.checks import counts, detection, devices, policies, predictors, shapes, spaces, streams
+from benchmarks.reproduce.checks import (
+    counts,
+    detection,
+    devices,
+    policies,
+    predictors,
+    shapes,
+    spaces,
+    streams,
+    trained_tables,
+)
 from benchmarks.reproduce.networks import Networks, Value
 from searchspaces.errors import InputError, unknown_name
 
@@ -66,6 +76,7 @@ CHECKS: Final[Mapping[str, Callable[..., Value]]] = MappingProxyType(
             *(policies.toy_share, policies.toy_found, policies.toy_feasible),
             *(policies.target_latency, policies.ends_at_target),
             *(policies.relative_of_search, policies.metrics_differ),
+            *(trained_tables.rejection_within, trained_tables.shaped_better),
             *(lie_between, total, percent_less),
         )
     }
