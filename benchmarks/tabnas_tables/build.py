@@ -73,12 +73,12 @@ def build_table(
     rows = read_rows(path)
     with path.open("a", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, plan.columns)
-        for architecture in wanted:
+        for number, architecture in enumerate(wanted, start=1):
             if architecture.id not in rows:
                 rows[architecture.id] = _trained(space, architecture, data, plan)
                 writer.writerow(rows[architecture.id])
                 stream.flush()
-                tell(len(rows), len(wanted))
+                tell(number, len(wanted))
     _write(path, plan, sorted(rows.values(), key=lambda row: space.parse(row["id"]).indices))
 
 
