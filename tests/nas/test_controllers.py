@@ -28,7 +28,7 @@ OF_OTHERS = ("optuna", "ray-searcher")
 
 
 # Where a default would take the kit minutes.
-LESS = {"ehvi": {"candidates": 32}}
+LESS = {"ehvi": {"candidates": 32}, "predictor": {"batch": 20, "candidates": 64}}
 
 
 @pytest.mark.parametrize("name", [name for name in CONTROLLERS if name not in OF_OTHERS])
