@@ -151,6 +151,7 @@ def test_every_prefix_of_a_slow_search_goes_on_the_same(
 YOUNG_OPTIONS: dict[str, Config] = {
     "evolution": {"population": 3, "tournament": 2},
     "nsga2": {"population": 4},
+    "predictor": {"initial": 3},
     # The other samplers take twenty times as long to look back.
     "optuna": {"sampler": "nsga2"},
 }
