@@ -12,6 +12,8 @@ from pathlib import Path
 
 import click
 
+from searchspaces.errors import InputError
+
 RESULTS = Path(__file__).parents[1] / "results" / "tabnas"
 FIVE = ("adult", "connect_4", "letter", "optdigits", "shuttle")
 
@@ -139,4 +141,8 @@ def _teller(name: str) -> Callable[[int, int], None]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -46,12 +46,17 @@ def read_recorded(path: Path = RECORDED) -> list[dict[str, str]]:
     """The rows of a comparison of policies."""
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
-    except OSError as error:
+            rows = list(csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
             f"comparison {path}: expected a readable file ({error}); write it with "
             "`python -m benchmarks.tabnas_tables policies`."
         ) from error
+    if not rows or not {"table", "draws_regret", "mode_regret"} <= set(rows[0]):
+        raise InputError(
+            f"comparison {path}: expected the columns of `policies`, got others or no rows; check the path."
+        )
+    return rows
 
 
 def verdict(rows: list[dict[str, str]], table: str, *, end: End = "draws", regret: str = "regret") -> Verdict:

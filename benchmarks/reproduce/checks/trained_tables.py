@@ -1,4 +1,4 @@
-"""What the recorded comparison on tables of trained networks says; making it anew takes minutes, the tables an hour."""
+"""What the recorded comparison on tables of trained networks says; making it and the tables anew takes minutes."""
 
 from __future__ import annotations
 

@@ -48,6 +48,10 @@ def test_an_unknown_table_or_file_is_named(tmp_path):
         verdict(ROWS, "made-up-3")
     with pytest.raises(InputError, match="policies"):
         read_recorded(tmp_path / "none.csv")
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"other\.csv: expected the columns"):
+        read_recorded(other)
 
 
 def test_the_command_says_it_of_every_table(tmp_path):
