@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from benchmarks.controllers.race import POOLED, Row
@@ -32,7 +33,8 @@ def front_verdicts(rows: Sequence[Row]) -> Iterator[str]:
         ours = min((row for row in here if row.column not in peers), key=_median, default=None)
         theirs = min((row for row in here if row.column in peers), key=_median, default=None)
         if ours is not None and theirs is not None:
-            verdict = "holds" if 2 * ours.median <= theirs.median else "does not hold"
+            is_half = math.isfinite(ours.median) and 2 * ours.median <= theirs.median
+            verdict = "holds" if is_half else "does not hold"
             yield (
                 f"{device}: {ours.column} takes {ours.median:g} {ours.measure}, {theirs.column} {theirs.median:g}; "
                 f"at most half: {verdict}"

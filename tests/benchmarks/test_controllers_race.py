@@ -51,6 +51,12 @@ def test_the_front_is_to_be_reached_in_half_the_trials() -> None:
     ]
     (verdict,) = front_verdicts([row("nsga2", 800, 91, measure=measure), made[1]])
     assert verdict.endswith("does not hold")
+    never = [
+        row("nsga2", 800, float("inf"), measure=measure),
+        row("pymoo-nsga2", 800, float("inf"), "every trial", measure),
+    ]
+    (verdict,) = front_verdicts(never)
+    assert verdict.endswith("does not hold")
 
 
 def test_a_race_on_the_published_table(shared_data: Path, tmp_path: Path) -> None:
