@@ -29,9 +29,6 @@ PEERS: Final[Mapping[str, PeerModule]] = MappingProxyType(
     {
         "optuna-tpe": PeerModule(module="benchmarks.peers.optuna", function="tpe", package="optuna"),
         "optuna-nsga2": PeerModule(module="benchmarks.peers.optuna", function="nsga2", package="optuna"),
-        "keras-tuner-bayesian": PeerModule(
-            module="benchmarks.peers.keras_tuner", function="bayesian", package="keras_tuner"
-        ),
         "pymoo-nsga2": PeerModule(module="benchmarks.peers.pymoo", function="nsga2", package="pymoo"),
     }
 )

@@ -53,7 +53,7 @@ def compare(
     """Compare controllers on the search that the file CONFIG describes; the same command goes on after a stop.
 
     Every controller gets the same number of trials (budget.trials) and the same seeds. Random search always takes
-    part. Peers (optuna-tpe, optuna-nsga2, pymoo-nsga2, keras-tuner-bayesian) have two columns: charged for every
+    part. Peers (optuna-tpe, optuna-nsga2, pymoo-nsga2) have two columns: charged for every
     trial, as they charge themselves, and for feasible trials alone. Writes seeds/, summary.csv, curves.csv, seeds.csv,
     comparison.png and index.html into the folder.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -77,11 +76,8 @@ def raced(name: str, space: SearchSpace, objectives: Sequence[str], seed: int = 
     return run_peer(loop, course(space, objectives), label=name, seed=seed)
 
 
-REPEATABLE = [name for name in PEERS if name != "keras-tuner-bayesian"]
-
-
 @pytest.mark.parametrize("objectives", [["maximize accuracy"], ["maximize accuracy", "minimize latency_ms"]])
-@pytest.mark.parametrize("name", REPEATABLE)
+@pytest.mark.parametrize("name", PEERS)
 def test_a_peer_runs_its_course(name: str, objectives: list[str]) -> None:
     if importlib.util.find_spec(PEERS[name].package) is None:
         pytest.skip(f"{PEERS[name].package} is in the extra `peers`")
@@ -97,20 +93,6 @@ def test_a_peer_runs_its_course(name: str, objectives: list[str]) -> None:
     assert (again.ids, raced(name, space, objectives, seed=1).ids == record.ids) == (record.ids, False)
 
 
-@pytest.mark.slow
-def test_keras_tuner_runs_its_course() -> None:
-    pytest.importorskip("keras_tuner", reason="KerasTuner is in the extra `peers`")
-    loop = find_peer(Entrant(label="kt", name="keras-tuner-bayesian", options={"initial": 4}))
-    space = ToySpace()
-    made = replace(course(space, ["maximize accuracy"]), trials=8)
-    record = run_peer(loop, made, label="kt", seed=0)
-    assert len(record) >= 8
-    assert record.feasible.sum() == 8
-    _require_members(record, space)
-    with pytest.raises(InputError, match="expected one objective"):
-        run_peer(loop, course(space, ["maximize accuracy", "minimize latency_ms"]), label="kt", seed=0)
-
-
 def _require_members(record: SeedRecord, space: SearchSpace) -> None:
     for text, feasible in zip(record.ids, record.feasible, strict=True):
         architecture = space.parse(text)
@@ -118,7 +100,7 @@ def _require_members(record: SeedRecord, space: SearchSpace) -> None:
         assert feasible == (Costs().assess(architecture, (), [Constraint.parse("size <= 4")]).reason is None)
 
 
-@pytest.mark.parametrize("name", REPEATABLE)
+@pytest.mark.parametrize("name", PEERS)
 def test_a_peer_keeps_pins(name: str) -> None:
     if importlib.util.find_spec(PEERS[name].package) is None:
         pytest.skip(f"{PEERS[name].package} is in the extra `peers`")
