@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -28,7 +30,7 @@ def comparison_blocks(tables: ComparisonTables) -> list[FigureBlock]:
     for measure in measures(tables):
         curves, title = measure_curves(tables, measure), measure_label(tables, measure)
         figure = curve_figure(curves, "charged trials", title, styles=column_styles(tables), height=420)
-        figure.update_yaxes(tickformat=_format(tables, measure))
+        figure.update_yaxes(tickformat=_format(tables, measure), range=settled_range(curves))
         blocks.append(figure_block(measure, figure, f"{measure} over trials"))
     return [*blocks, figure_block("seeds", seed_figure(tables), "where every seed ended")]
 
@@ -63,6 +65,17 @@ def measure_curves(tables: ComparisonTables, measure: str) -> list[Curve]:
             Curve(controller=str(label), runs=int(seeds[label]), trained=trials, median=median, low=low, high=high)
         )
     return curves
+
+
+def settled_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
+    """The range of values after the first tenth of the trials: the first few lie so far off that they flatten all else."""
+    last = max((int(curve.trained[-1]) for curve in curves if len(curve.trained)), default=0)
+    parts = [values[curve.trained > last // 10] for curve in curves for values in (curve.median, curve.low, curve.high)]
+    values = np.concatenate([part[np.isfinite(part)] for part in parts]) if parts else np.zeros(0)
+    if not len(values) or values.min() == values.max():
+        return None
+    margin = 0.05 * (values.max() - values.min())
+    return float(values.min() - margin), float(values.max() + margin)
 
 
 def measure_label(tables: ComparisonTables, measure: str) -> str:

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from nas.tables import ComparisonTables
-from reports.comparison_figures import column_styles, measure_curves, measure_label, measures
+from reports.comparison_figures import column_styles, measure_curves, measure_label, measures, settled_range
 from reports.static import DPI, PANEL_INCHES, STYLE
 from reports.words import shorten
 
@@ -32,12 +32,15 @@ def save_comparison_png(tables: ComparisonTables, path: Path) -> None:
 
 def _curves(axes: Axes, tables: ComparisonTables) -> None:
     measure = measures(tables)[0]
-    for curve, (colour, dash) in zip(measure_curves(tables, measure), column_styles(tables), strict=True):
+    curves = measure_curves(tables, measure)
+    for curve, (colour, dash) in zip(curves, column_styles(tables), strict=True):
         axes.step(curve.trained, curve.median, where="post", color=colour, lw=1.6, ls=LINES[dash])
         axes.fill_between(curve.trained, curve.low, curve.high, step="post", color=colour, alpha=0.12, lw=0)
     axes.set_xlabel("charged trials")
     axes.set_ylabel(measure_label(tables, measure))
     axes.set_xlim(1, tables.at[-1])
+    if (bounds := settled_range(curves)) is not None:
+        axes.set_ylim(*bounds)
     axes.set_title(f"median of {tables.described['repeats']} seeds, 95 % interval", fontsize=9, loc="left")
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from nas.tables import ComparisonTables
-from reports.comparison_figures import column_styles, comparison_blocks, measure_curves
+from reports.anytime import Curve
+from reports.comparison_figures import column_styles, comparison_blocks, measure_curves, settled_range
 from reports.comparison_page import answer, write_comparison
 from reports.palette import GREY
 from searchspaces.errors import InputError
@@ -49,6 +51,17 @@ def test_a_peer_has_one_colour_and_two_dashes(make_comparison: Make) -> None:
     assert own[1] == peer[1] == "solid"
     assert second == (peer[0], "dot")
     assert len({GREY, own[0], peer[0]}) == 3
+
+
+def test_the_first_few_trials_do_not_flatten_the_rest() -> None:
+    trained = np.array([1, 3, 30, 60])
+    values = np.array([70.0, 20.0, 2.0, 1.0])
+    curve = Curve(controller="a", runs=5, trained=trained, median=values, low=values - 0.5, high=values + 0.5)
+    low, high = settled_range([curve]) or (np.nan, np.nan)
+    assert (low, high) == pytest.approx((0.5 - 0.1, 2.5 + 0.1))
+    assert settled_range([]) is None
+    flat = replace(curve, median=np.ones(4), low=np.ones(4), high=np.ones(4))
+    assert settled_range([flat]) is None
 
 
 def test_what_is_not_there_yet_is_not_drawn(make_comparison: Make) -> None:
