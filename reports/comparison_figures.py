@@ -68,7 +68,7 @@ def measure_curves(tables: ComparisonTables, measure: str) -> list[Curve]:
 
 
 def settled_range(curves: Sequence[Curve]) -> tuple[float, float] | None:
-    """The range of values after the first tenth of the trials: the first few lie so far off that they flatten all else."""
+    """The range of values after the first tenth of the trials: the first few would flatten all others."""
     last = max((int(curve.trained[-1]) for curve in curves if len(curve.trained)), default=0)
     parts = [values[curve.trained > last // 10] for curve in curves for values in (curve.median, curve.low, curve.high)]
     values = np.concatenate([part[np.isfinite(part)] for part in parts]) if parts else np.zeros(0)

@@ -33,12 +33,22 @@ def front_verdicts(rows: Sequence[Row]) -> Iterator[str]:
         ours = min((row for row in here if row.column not in peers), key=_median, default=None)
         theirs = min((row for row in here if row.column in peers), key=_median, default=None)
         if ours is not None and theirs is not None:
-            is_half = math.isfinite(ours.median) and 2 * ours.median <= theirs.median
-            verdict = "holds" if is_half else "does not hold"
+            is_half = math.isfinite(ours.median) and 2 * ours.median <= _at_least(theirs)
+            is_open = math.isinf(theirs.median) and ours.median < theirs.trials
+            verdict = "holds" if is_half else "not shown" if is_open else "does not hold"
             yield (
-                f"{device}: {ours.column} takes {ours.median:g} {ours.measure}, {theirs.column} {theirs.median:g}; "
+                f"{device}: {ours.column} takes {_words(ours)} {ours.measure}, {theirs.column} {_words(theirs)}; "
                 f"at most half: {verdict}"
             )
+
+
+def _at_least(row: Row) -> float:
+    """How many trials a column takes at least: all it was given, where it did not get there."""
+    return row.median if math.isfinite(row.median) else row.trials
+
+
+def _words(row: Row) -> str:
+    return f"{row.median:g}" if math.isfinite(row.median) else f"more than {row.trials}"
 
 
 def _peers(rows: Sequence[Row]) -> set[str]:
