@@ -390,7 +390,8 @@ def test_processes_killed_at_random_moments_lose_and_repeat_nothing(
     one_by_one = {"engine": {"name": "serial", "batch": 1}}
     config = write_yaml(table_config | one_by_one | {"controller": controller, "budget": {"trials": 60}})
     whole = drive(tmp_path / "whole", load_config(config))
-    assert len(whole) > 150
+    # Every trial has two events at least, and some proposals are infeasible.
+    assert len(whole) > 120
     command = [sys.executable, "-c", _CHILDREN, config, tmp_path / "runs", "3"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
